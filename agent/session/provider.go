@@ -1,0 +1,60 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/profiles"
+)
+
+// A Provider signs users in to their user pools. cognito.Provider is the one
+// that the daemon uses. Its methods return *agent.Error and end when ctx does.
+type Provider interface {
+	// SignIn goes through the profile's flow and all its challenges. It asks
+	// for everything that it needs before it starts, tries a password once, and
+	// asks nothing when login.Prompter is nil.
+	SignIn(ctx context.Context, p profiles.Profile, login Login) (SignedIn, error)
+	// Refresh renews the tokens of g. The result is complete: what the answer
+	// does not carry (such as the refresh token without rotation) is g's.
+	// KindLoginRequired means that Cognito ended the session for good; every
+	// other error leaves it as it was.
+	Refresh(ctx context.Context, p profiles.Profile, clientSecret agent.Secret, g Grant) (Grant, error)
+	// Revoke ends the refresh tokens of one sign-in.
+	Revoke(ctx context.Context, p profiles.Profile, clientSecret agent.Secret, g Grant) error
+	// SignOutEverywhere ends all sessions of g's user (GlobalSignOut).
+	SignOutEverywhere(ctx context.Context, p profiles.Profile, g Grant) error
+}
+
+// A Login is what a Provider has to sign in with.
+type Login struct {
+	ClientSecret agent.Secret // empty: the app client has none
+	// Password returns the user's password, asking for it if need be. A
+	// Provider calls it at most once for each try and before the first request: each call counts as an attempt.
+	Password func(ctx context.Context) (agent.Secret, error)
+	// Prompter asks the person; nil: nobody can be asked.
+	Prompter agent.Prompter
+}
+
+// SignedIn is the outcome of a sign-in.
+type SignedIn struct {
+	Grant Grant
+	// NewPassword is set when the sign-in changed the user's password.
+	NewPassword agent.Secret
+}
+
+// A Grant is what Cognito gave for a sign-in: all that is needed to hand out
+// tokens and to renew them.
+type Grant struct {
+	IDToken      string
+	AccessToken  string
+	RefreshToken agent.Secret
+	// FirstRefreshToken is the sign-in's own, before any rotation: revoking it
+	// ends all that came of it.
+	FirstRefreshToken agent.Secret
+	// Username is the access token's `username` claim: what SECRET_HASH is
+	// made over, whatever the user typed.
+	Username string
+	// SignedInAt is when the person signed in; renewing doesn't change it.
+	SignedInAt time.Time
+}

@@ -1,0 +1,7 @@
+package socketpath
+
+import "os"
+
+func runtimeDir() string { return "" }
+
+func stateDir() string { return os.Getenv("LOCALAPPDATA") }
