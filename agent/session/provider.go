@@ -39,7 +39,8 @@ type Login struct {
 // SignedIn is the outcome of a sign-in.
 type SignedIn struct {
 	Grant Grant
-	// NewPassword is set when the sign-in changed the user's password.
+	// NewPassword is set when the sign-in changed the user's password, even if
+	// it failed after that.
 	NewPassword agent.Secret
 }
 
@@ -57,4 +58,7 @@ type Grant struct {
 	Username string
 	// SignedInAt is when the person signed in; renewing doesn't change it.
 	SignedInAt time.Time
+	// DeviceKey is set where the user pool tracks devices: the refresh token is
+	// bound to the device, so it is kept with it. It is no secret.
+	DeviceKey string
 }
