@@ -1,0 +1,154 @@
+//go:build !windows
+
+package cogtoktest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+)
+
+// A Terminal is a program that runs on a terminal of its own, with a person at it.
+// Standard output is kept apart, as in a shell's $(…).
+type Terminal struct {
+	t      testing.TB
+	cmd    *exec.Cmd
+	tty    *os.File
+	stdout bytes.Buffer
+	closed chan struct{} // the terminal's output has ended
+
+	mu    sync.Mutex
+	shown strings.Builder
+	seen  int // how much of shown Expect has passed
+}
+
+const patience = 30 * time.Second
+
+// Terminal starts cogtok on a new terminal.
+func (u *User) Terminal(args ...string) *Terminal {
+	u.t.Helper()
+	return u.TerminalProgram("cogtok", args...)
+}
+
+// TerminalProgram is Terminal for any program.
+func (u *User) TerminalProgram(name string, args ...string) *Terminal {
+	u.t.Helper()
+	t := &Terminal{t: u.t, closed: make(chan struct{})}
+	t.cmd = u.Command(context.Background(), name, args...)
+	t.cmd.Stdout = &t.stdout
+	tty, err := pty.StartWithSize(t.cmd, &pty.Winsize{Rows: 40, Cols: 200})
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	t.tty = tty
+	go t.read()
+	u.t.Cleanup(func() {
+		t.tty.Close()
+		if t.cmd.ProcessState == nil {
+			_ = t.cmd.Process.Kill()
+			_ = t.cmd.Wait()
+		}
+	})
+	return t
+}
+
+func (t *Terminal) read() {
+	defer close(t.closed)
+	buf := make([]byte, 4096)
+	for {
+		n, err := t.tty.Read(buf)
+		t.mu.Lock()
+		t.shown.Write(buf[:n])
+		t.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// Shown returns all that the terminal has shown so far.
+func (t *Terminal) Shown() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.shown.String()
+}
+
+// Expect waits until the terminal shows text, after what the last Expect found.
+func (t *Terminal) Expect(text string) {
+	t.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if t.find(text) {
+			return
+		}
+		select {
+		case <-t.closed:
+			if !t.find(text) {
+				t.t.Fatalf("the program ended without showing %q; the terminal shows:\n%s", text, t.Shown())
+			}
+			return
+		default:
+		}
+	}
+	t.t.Fatalf("%q is not shown; the terminal shows:\n%s", text, t.Shown())
+}
+
+func (t *Terminal) find(text string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := strings.Index(t.shown.String()[t.seen:], text)
+	if i < 0 {
+		return false
+	}
+	t.seen += i + len(text)
+	return true
+}
+
+// Type types text; "\n" is the return key and "\x03" is Ctrl-C.
+func (t *Terminal) Type(text string) {
+	t.t.Helper()
+	if _, err := t.tty.WriteString(text); err != nil {
+		t.t.Fatal(err)
+	}
+}
+
+// Answer waits for a prompt and types a line.
+func (t *Terminal) Answer(prompt, line string) {
+	t.t.Helper()
+	t.Expect(prompt)
+	t.Type(line + "\n")
+}
+
+// Hangup closes the terminal, as when its window is closed.
+func (t *Terminal) Hangup() { t.tty.Close() }
+
+// PID returns the program's process id.
+func (t *Terminal) PID() int { return t.cmd.Process.Pid }
+
+// Wait waits for the program's end. Stderr is what the terminal has shown.
+func (t *Terminal) Wait() Result {
+	t.t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- t.cmd.Wait() }()
+	select {
+	case err := <-done:
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.t.Fatal(err)
+		}
+	case <-time.After(patience):
+		t.t.Fatalf("the program hangs; the terminal shows:\n%s", t.Shown())
+	}
+	select {
+	case <-t.closed:
+	case <-time.After(time.Second): // a child may hold the terminal open
+	}
+	return Result{t.stdout.String(), t.Shown(), t.cmd.ProcessState.ExitCode()}
+}
