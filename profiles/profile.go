@@ -33,7 +33,7 @@ const (
 type Profile struct {
 	Name           string
 	Extends        []string // the profile that it extends, that one's, and so on
-	Region         string // never empty: `region`, or the pool id up to the "_"
+	Region         string   // never empty: `region`, or the pool id up to the "_"
 	UserPoolID     string
 	ClientID       string
 	Username       string
