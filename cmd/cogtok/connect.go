@@ -1,0 +1,106 @@
+//go:build linux || darwin
+
+package main
+
+import (
+	"os"
+	"syscall"
+	"time"
+)
+
+// Limits of a call. The agent answers a warm one at once; a renewal at Cognito
+// may take it 30 s.
+const (
+	sendLimit  = time.Second // connecting and sending, each
+	replyLimit = 35 * time.Second
+	maxReply   = 256 << 10 // bytes, the protocol's limit
+)
+
+// exchange sends a line to the agent at the socket and returns the line that
+// comes back. Nothing is sent unless it is this user who listens there.
+//
+// The system calls are made directly: package net would be a tenth of the
+// run. A blocking connect also waits where net.Dial fails at once, when many
+// clients queue up at the socket.
+func exchange(socket string, request []byte) ([]byte, bool) {
+	fd, err := newSocket()
+	if err != nil {
+		return nil, false
+	}
+	defer syscall.Close(fd)
+	if !setLimit(fd, syscall.SO_SNDTIMEO, sendLimit) || !connect(fd, socket) {
+		return nil, false
+	}
+	if uid, err := listenerUID(fd); err != nil || uid != os.Geteuid() {
+		return nil, false
+	}
+	if !send(fd, request) {
+		return nil, false
+	}
+	return receive(fd, time.Now().Add(replyLimit))
+}
+
+func setLimit(fd, option int, d time.Duration) bool {
+	limit := syscall.NsecToTimeval(int64(d))
+	return syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, option, &limit) == nil
+}
+
+func connect(fd int, socket string) bool {
+	address := &syscall.SockaddrUnix{Name: socket}
+	err := syscall.Connect(fd, address)
+	for err == syscall.EINTR {
+		err = syscall.Connect(fd, address)
+	}
+	return err == nil
+}
+
+func send(fd int, line []byte) bool {
+	for len(line) > 0 {
+		n, err := syscall.Write(fd, line)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil {
+			return false
+		}
+		line = line[n:]
+	}
+	return true
+}
+
+// receive reads up to the end of a line. What follows it, if anything, is kept
+// for readReply to stumble over: one answer was asked for.
+func receive(fd int, deadline time.Time) ([]byte, bool) {
+	line := make([]byte, 0, 16<<10)
+	for len(line) < maxReply {
+		left := time.Until(deadline)
+		if left < time.Millisecond || // which might round to 0: no limit
+			!setLimit(fd, syscall.SO_RCVTIMEO, left) {
+			return nil, false
+		}
+		if len(line) == cap(line) {
+			line = append(line, 0)[:len(line)]
+		}
+		n, err := syscall.Read(fd, line[len(line):cap(line)])
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil || n == 0 {
+			return nil, false
+		}
+		line = line[:len(line)+n]
+		if hasNewline(line[len(line)-n:]) {
+			return line, true
+		}
+	}
+	return nil, false
+}
+
+func hasNewline(text []byte) bool {
+	for _, c := range text {
+		if c == '\n' {
+			return true
+		}
+	}
+	return false
+}

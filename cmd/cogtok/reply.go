@@ -1,0 +1,71 @@
+package main
+
+import "unicode/utf8"
+
+// A reply is what is used of the result of the token method.
+type reply struct {
+	token   string
+	header  string // the header's name
+	value   string // the header's value: the token with the profile's scheme
+	warning string
+}
+
+// maxDepth is how deep a reply may be nested; the agent's are two deep.
+const maxDepth = 16
+
+// readReply reads the agent's answer. It is false for an error, for a prompt
+// and for whatever else isn't the result of request 1.
+func readReply(line []byte) (reply, bool) {
+	var r reply
+	s := scanner{text: line, bad: !utf8.Valid(line)}
+	answered := false
+	s.object(func(member string) {
+		switch member {
+		case "id":
+			answered = s.number() == "1"
+		case "result":
+			r.read(&s)
+		case "error", "method":
+			s.bad = true
+		default:
+			s.skip(maxDepth)
+		}
+	})
+	return r, answered && s.ended() && r.printable()
+}
+
+func (r *reply) read(s *scanner) {
+	*r = reply{}
+	s.object(func(member string) {
+		switch member {
+		case "token":
+			r.token = s.string()
+		case "header":
+			r.header = s.string()
+		case "value":
+			r.value = s.string()
+		case "warning":
+			r.warning = s.string()
+		default:
+			s.skip(maxDepth)
+		}
+	})
+}
+
+// printable makes sure that nothing can be smuggled into a header or to a
+// terminal. The texts of warnings are the agent's own; what isn't plain ASCII
+// goes through the full client, which knows which characters are harmless.
+func (r *reply) printable() bool {
+	return r.token != "" && r.header != "" && r.value != "" &&
+		within(r.token, '!', '~') && within(r.header, '!', '~') &&
+		within(r.value, ' ', '~') && within(r.warning, ' ', '~')
+}
+
+func within(s string, low, high byte) bool {
+	for i := range len(s) {
+		if s[i] < low || s[i] > high {
+			return false
+		}
+	}
+	return true
+}
