@@ -1,0 +1,228 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cogtok/cogtok/internal/printable"
+)
+
+// A conn is one client's connection. One goroutine reads, so that a hang-up and
+// the answers to prompts are noticed while a call runs; another, started by the
+// first call, answers the calls one by one.
+type conn struct {
+	server   *Server
+	caller   Caller
+	nc       net.Conn
+	in       *frameReader
+	stopping context.Context // ends when the agent is to stop
+	prompts  prompts
+
+	queue   chan message
+	started sync.Once // the worker is
+	worker  sync.WaitGroup
+	pending atomic.Int32 // calls in the queue or running
+	lastEnd atomic.Int64 // when the last of them ended, Unix time in ns
+
+	writing sync.Mutex // one message at a time
+}
+
+// ServeConn answers the calls on nc until the client hangs up, breaks the
+// protocol or is idle for too long, or ctx ends; then calls in flight have
+// five seconds. It closes nc. The caller has checked who is at the other end.
+func (s *Server) ServeConn(ctx context.Context, who Caller, nc net.Conn) {
+	c := &conn{
+		server: s, caller: who, nc: nc, stopping: ctx,
+		in:    newFrameReader(nc, maxFromClient),
+		queue: make(chan message, queueLength),
+	}
+	c.lastEnd.Store(time.Now().UnixNano())
+	calls, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer nc.Close()
+	stop := context.AfterFunc(ctx, func() { c.drain(calls, cancel) })
+	defer stop()
+
+	c.read(calls)
+	cancel(context.Canceled)
+	close(c.queue)
+	c.worker.Wait()
+}
+
+// drain lets the calls in flight end and then cancels them.
+func (c *conn) drain(calls context.Context, cancel context.CancelCauseFunc) {
+	_ = c.nc.SetReadDeadline(time.Now()) // wakes the reader, which ends if no call runs
+	select {
+	case <-calls.Done():
+	case <-time.After(drainTimeout):
+		cancel(errShuttingDown)
+	}
+}
+
+// read takes messages until the connection is to be closed.
+func (c *conn) read(calls context.Context) {
+	defer c.recovered("reading")
+	for {
+		data, err := c.nextFrame()
+		switch {
+		case err == nil:
+			c.receive(calls, data)
+		case errors.Is(err, errTooLong), errors.Is(err, errBadHeader):
+			c.reply(nil, nil, fault(codeRequest, err.Error()))
+			return
+		default:
+			return
+		}
+	}
+}
+
+// nextFrame returns the next message. An error means that the connection is over.
+func (c *conn) nextFrame() ([]byte, error) {
+	if err := c.waitForFrame(); err != nil {
+		return nil, err
+	}
+	if !c.in.complete() {
+		_ = c.nc.SetReadDeadline(time.Now().Add(frameTimeout))
+	}
+	return c.in.next()
+}
+
+// waitForFrame waits until a message begins, as long as it takes while a call
+// runs and for idleTimeout otherwise.
+func (c *conn) waitForFrame() error {
+	for {
+		_ = c.nc.SetReadDeadline(time.Now().Add(c.idleLeft()))
+		if c.pending.Load() == 0 && c.stopping.Err() != nil {
+			return errShuttingDown
+		}
+		err := c.in.wait()
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		if c.pending.Load() == 0 && (c.stopping.Err() != nil || c.idleLeft() <= 0) {
+			return err
+		}
+	}
+}
+
+func (c *conn) idleLeft() time.Duration {
+	if c.pending.Load() > 0 {
+		return idleTimeout
+	}
+	return time.Until(time.Unix(0, c.lastEnd.Load()).Add(idleTimeout))
+}
+
+// receive does what a message asks for, without waiting.
+func (c *conn) receive(calls context.Context, data []byte) {
+	m, broken := parseMessage(data)
+	switch {
+	case broken != nil:
+		c.reply(m.ID, nil, broken)
+	case m.Method == "":
+		c.prompts.answered(m)
+	case !m.isCall(): // a notification; there is none that an agent has to know
+	case c.stopping.Err() != nil:
+		c.reply(m.ID, nil, errShuttingDown)
+	default:
+		c.enqueue(calls, m)
+	}
+}
+
+func (c *conn) enqueue(calls context.Context, m message) {
+	if c.pending.Add(1) > queueLength {
+		c.pending.Add(-1)
+		c.reply(m.ID, nil, Errorf(KindBusy, "too many calls wait on this connection").WithHint("open another connection"))
+		return
+	}
+	c.started.Do(func() { c.worker.Go(func() { c.work(calls) }) })
+	c.queue <- m // has room for queueLength
+}
+
+// work answers the calls in order.
+func (c *conn) work(calls context.Context) {
+	for m := range c.queue {
+		if calls.Err() == nil {
+			c.answer(calls, m)
+		}
+		c.lastEnd.Store(time.Now().UnixNano())
+		if c.pending.Add(-1) == 0 && c.stopping.Err() != nil {
+			c.nc.Close() // ends the reader
+		}
+	}
+}
+
+// answer runs one call. Prompts end with it, even those asked by a goroutine
+// that it left behind.
+func (c *conn) answer(calls context.Context, m message) {
+	ctx, cancel := context.WithCancel(calls)
+	defer cancel()
+	result, err := c.run(ctx, m)
+	if cause := context.Cause(calls); cause == error(errShuttingDown) && err != nil {
+		err = cause
+	}
+	c.reply(m.ID, result, err)
+}
+
+func (c *conn) run(ctx context.Context, m message) (result any, err error) {
+	err = Errorf(KindInternal, "the agent failed to answer").WithHint("see: cogtok agent log") // unless it returns
+	defer c.recovered(m.Method)
+	return c.server.call(ctx, c.caller, m, &prompter{c, ctx})
+}
+
+// reply sends the answer to a call. An error that isn't the agent's own is
+// logged here, since the client isn't told what it says.
+func (c *conn) reply(id json.RawMessage, result any, err error) {
+	m := outgoing{ID: id, Result: result}
+	if len(id) == 0 {
+		m.ID = nil
+	}
+	if err != nil {
+		var known *Error
+		var broken *wireError
+		if !errors.As(err, &known) && !errors.As(err, &broken) && !errors.Is(err, context.Canceled) {
+			c.server.logf("pid %d: %s", c.caller.PID, printable.Limit(err.Error(), 300))
+		}
+		m.Result, m.Error = nil, toWire(err)
+	}
+	if errors.Is(c.send(m), errTooLong) {
+		_ = c.send(outgoing{ID: m.ID, Error: toWire(Errorf(KindInternal, "the answer is too long to be sent"))})
+	}
+}
+
+// send writes one message. A client that doesn't take it is hung up on.
+func (c *conn) send(m outgoing) error {
+	m.Version = "2.0"
+	frame, err := c.in.framing.encode(m, maxFromAgent)
+	if err != nil {
+		return err
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	_ = c.nc.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if _, err = c.nc.Write(frame); err != nil {
+		c.nc.Close()
+	}
+	return err
+}
+
+// recovered keeps a fault in one connection from ending the agent. The value of
+// a panic may hold anything, so that only the runtime's own are logged.
+func (c *conn) recovered(doing string) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	text := fmt.Sprintf("%T", v)
+	if e, ok := v.(runtime.Error); ok {
+		text = e.Error()
+	}
+	c.server.logf("panic in %s: %s\n%s", printable.Limit(doing, 40), text, debug.Stack())
+}

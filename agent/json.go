@@ -1,0 +1,110 @@
+package agent
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxDepth is how deeply arrays and objects of a message may be nested.
+const maxDepth = 16
+
+var errNotStrict = errors.New("not strict JSON")
+
+// checkStrict refuses what encoding/json lets pass and two readers may
+// understand differently: invalid UTF-8, lone surrogates, duplicate names; and
+// nesting beyond maxDepth. The error never quotes data, which may be secret.
+func checkStrict(data []byte) error {
+	if !utf8.Valid(data) || !json.Valid(data) {
+		return errNotStrict
+	}
+	var open []map[string]bool // for each open object the names in it; nil for an array
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '{':
+			open = append(open, map[string]bool{})
+		case '[':
+			open = append(open, nil)
+		case '}', ']':
+			open = open[:len(open)-1]
+		case '"':
+			end := stringEnd(data, i)
+			text, ok := unquote(data[i:end])
+			if !ok {
+				return errNotStrict
+			}
+			if isName(data[end:]) {
+				names := open[len(open)-1]
+				if names[text] {
+					return errNotStrict
+				}
+				names[text] = true
+			}
+			i = end - 1
+		}
+		if len(open) > maxDepth {
+			return errNotStrict
+		}
+	}
+	return nil
+}
+
+// stringEnd returns the index after the string that starts at data[start]. The
+// data is known to be valid JSON.
+func stringEnd(data []byte, start int) int {
+	for i := start + 1; ; i++ {
+		switch data[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+}
+
+// isName reports whether a string was a name: what follows it is a colon.
+func isName(rest []byte) bool {
+	rest = bytes.TrimLeft(rest, " \t\r\n")
+	return len(rest) > 0 && rest[0] == ':'
+}
+
+// unquote decodes a string with its quotes. It fails for a lone surrogate, which
+// encoding/json would replace in silence: a password would be another one.
+func unquote(quoted []byte) (string, bool) {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1 : len(quoted)-1]), true
+	}
+	var s string
+	if json.Unmarshal(quoted, &s) != nil {
+		return "", false
+	}
+	replaced := strings.Count(s, "\ufffd")
+	meant := bytes.Count(quoted, []byte("\ufffd")) + bytes.Count(bytes.ToLower(quoted), []byte(`\ufffd`))
+	return s, replaced <= meant
+}
+
+// decode fills v, a pointer to a struct, from an object that is strict JSON.
+// Unlike json.Unmarshal it matches names exactly: "Profile" is a member that
+// this version doesn't know, and so ignored.
+func decode(object json.RawMessage, v any) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(object, &members); err != nil {
+		return err
+	}
+	foreign := false
+	for name := range members {
+		if strings.ContainsFunc(name, notOurs) {
+			delete(members, name)
+			foreign = true
+		}
+	}
+	if foreign {
+		object, _ = json.Marshal(members) // these came from valid JSON
+	}
+	return json.Unmarshal(object, v)
+}
+
+// notOurs reports whether no member of the protocol has r in its name.
+func notOurs(r rune) bool { return r >= utf8.RuneSelf || 'A' <= r && r <= 'Z' }

@@ -1,0 +1,100 @@
+//go:build !windows
+
+package agent
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// checkPrivate refuses a directory that is another user's or open to others.
+func checkPrivate(path string, info os.FileInfo) error {
+	if owner := info.Sys().(*syscall.Stat_t).Uid; int(owner) != os.Geteuid() {
+		return unsafePath(path, "the directory belongs to uid "+strconv.Itoa(int(owner)))
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		e := unsafePath(path, "others may enter the directory, its mode is "+octal(info.Mode()))
+		return e.WithHint("run: chmod 700 %s", path)
+	}
+	return nil
+}
+
+// checkAncestors refuses a path of which another user could exchange a part: a
+// directory above that others may write to (unless sticky, as /tmp is) or a
+// link of theirs. A group of one's own may write: some systems' umask is 002.
+func checkAncestors(path string) error {
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+		err := checkAncestor(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return unsafePath(path, reason(err))
+		}
+		if dir == filepath.Dir(dir) {
+			return nil
+		}
+	}
+}
+
+func checkAncestor(dir string) error {
+	link, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	owner := int(link.Sys().(*syscall.Stat_t).Uid)
+	if link.Mode()&fs.ModeSymlink != 0 && owner != 0 && owner != os.Geteuid() {
+		return errors.New(dir + " is a link of uid " + strconv.Itoa(owner))
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if writableByOthers(info) {
+		return errors.New("others may write to " + dir + ", its mode is " + octal(info.Mode()))
+	}
+	return nil
+}
+
+func writableByOthers(info os.FileInfo) bool {
+	if info.Mode()&fs.ModeSticky != 0 {
+		return false
+	}
+	ownGroup := int(info.Sys().(*syscall.Stat_t).Gid) == os.Getegid()
+	return info.Mode().Perm()&0o002 != 0 || info.Mode().Perm()&0o020 != 0 && !ownGroup
+}
+
+func octal(mode fs.FileMode) string { return "0" + strconv.FormatUint(uint64(mode.Perm()), 8) }
+
+// privateSocket gives the socket its mode before it gets a name. Linux makes
+// the file with the mode of the descriptor; so the umask, which belongs to the
+// whole process, is left alone. Where this isn't so, makePrivate does it.
+func privateSocket(_, _ string, raw syscall.RawConn) error {
+	return raw.Control(func(fd uintptr) { _ = unix.Fchmod(int(fd), 0o600) })
+}
+
+// makePrivate makes sure of the socket's mode. Until then its directory, which
+// only the user may enter, keeps others out.
+func makePrivate(dir *os.Root, name string, info os.FileInfo) error {
+	if info.Mode().Perm()&0o177 == 0 {
+		return nil
+	}
+	return dir.Chmod(name, 0o600)
+}
+
+// tryLock takes a lock that lasts as long as the file is open.
+func tryLock(file *os.File) error {
+	for {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EWOULDBLOCK):
+			return ErrAlreadyRunning
+		}
+		return err
+	}
+}
