@@ -1,0 +1,81 @@
+package cognito
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+
+	"github.com/cogtok/cogtok/profiles"
+)
+
+// authAPI is the pair of operations of a sign-in: InitiateAuth and
+// RespondToAuthChallenge, or the two of the same names that begin in Admin.
+// Their errors are the SDK's.
+type authAPI interface {
+	initiate(ctx context.Context, f flow, parameters map[string]string) (step, error)
+	respond(ctx context.Context, challenge, session string, responses map[string]string) (step, error)
+}
+
+// A step is what Cognito answers: the tokens, or a challenge.
+type step struct {
+	challenge  string
+	parameters map[string]string
+	session    string // may be absent on a challenge
+	result     *types.AuthenticationResultType
+}
+
+func newStep(challenge types.ChallengeNameType, parameters map[string]string, session *string, result *types.AuthenticationResultType) step {
+	return step{string(challenge), parameters, aws.ToString(session), result}
+}
+
+// unsignedAPI signs nothing: the operations need no AWS credentials.
+type unsignedAPI struct {
+	provider *Provider
+	client   *cip.Client
+	profile  profiles.Profile
+}
+
+func unsigned(_ context.Context, p *Provider, profile profiles.Profile) (authAPI, error) {
+	client, err := p.client(profile, nil)
+	if err != nil {
+		return nil, err
+	}
+	return unsignedAPI{p, client, profile}, nil
+}
+
+func (a unsignedAPI) initiate(ctx context.Context, f flow, parameters map[string]string) (step, error) {
+	out, err := call(ctx, a.provider, f.again, a.client.InitiateAuth, &cip.InitiateAuthInput{
+		AuthFlow:       f.name,
+		ClientId:       aws.String(a.profile.ClientID),
+		AuthParameters: parameters,
+		ClientMetadata: a.profile.ClientMetadata,
+	})
+	if err != nil {
+		return step{}, err
+	}
+	return newStep(out.ChallengeName, out.ChallengeParameters, out.Session, out.AuthenticationResult), nil
+}
+
+func (a unsignedAPI) respond(ctx context.Context, challenge, session string, responses map[string]string) (step, error) {
+	out, err := call(ctx, a.provider, resendUnsent, a.client.RespondToAuthChallenge, &cip.RespondToAuthChallengeInput{
+		ChallengeName:      types.ChallengeNameType(challenge),
+		ClientId:           aws.String(a.profile.ClientID),
+		ChallengeResponses: responses,
+		ClientMetadata:     a.profile.ClientMetadata,
+		Session:            optional(session),
+	})
+	if err != nil {
+		return step{}, err
+	}
+	return newStep(out.ChallengeName, out.ChallengeParameters, out.Session, out.AuthenticationResult), nil
+}
+
+// optional returns nil for the empty string, which Cognito refuses as a value.
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,54 @@
+package cognito
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"math/big"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+
+	"github.com/cogtok/cogtok/profiles"
+)
+
+// confirmDevice registers this device where the pool tracks devices, and
+// returns its key. Without it the refresh token of the sign-in is refused
+// (https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-device-tracking.html).
+// The device's password is thrown away: it would serve to skip MFA, which
+// nobody has asked for. A device that can't be confirmed leaves the tokens good, so that is logged alone.
+func (p *Provider) confirmDevice(ctx context.Context, profile profiles.Profile, accessToken string, device *types.NewDeviceMetadataType) string {
+	key, group := aws.ToString(device.DeviceKey), aws.ToString(device.DeviceGroupKey)
+	client, err := p.client(profile, nil)
+	if key == "" || err != nil {
+		return ""
+	}
+	password, salt := make([]byte, 40), make([]byte, 16)
+	rand.Read(password)
+	rand.Read(salt)
+	verifier := newDeviceVerifier(group, key, base64.StdEncoding.EncodeToString(password), salt)
+	// The call isn't repeated: the device would exist already.
+	_, err = call(ctx, p, resendUnsent, client.ConfirmDevice, &cip.ConfirmDeviceInput{
+		AccessToken:                aws.String(accessToken),
+		DeviceKey:                  aws.String(key),
+		DeviceName:                 aws.String("cogtok"),
+		DeviceSecretVerifierConfig: verifier,
+	})
+	if err != nil {
+		p.config.Logf("profile %s: the device is not confirmed, so renewing may fail: %s", shown(profile.Name), readAnswer(err).summary())
+	}
+	return key
+}
+
+// newDeviceVerifier returns PAD(salt) and PAD(g^x mod n) in base64, with x as
+// for a password of the user key in the pool group.
+func newDeviceVerifier(group, key, password string, salt []byte) *types.DeviceSecretVerifierConfigType {
+	number := new(big.Int).SetBytes(salt)
+	n, _ := new(big.Int).SetString(srpModulus, 16)
+	verifier := new(big.Int).Exp(big.NewInt(2), srpPrivateKey(number, group, key, password), n)
+	return &types.DeviceSecretVerifierConfigType{
+		Salt:             aws.String(base64.StdEncoding.EncodeToString(pad(number))),
+		PasswordVerifier: aws.String(base64.StdEncoding.EncodeToString(pad(verifier))),
+	}
+}

@@ -1,0 +1,232 @@
+package cognito
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cogtok/cogtok/agent"
+)
+
+// An operation is what a call was for: the same error type means different
+// things in different places.
+type operation uint
+
+const (
+	opStart       operation = 1 << iota // InitiateAuth, AdminInitiateAuth
+	opVerifier                          // the answer to PASSWORD_VERIFIER
+	opCode                              // the answer to SOFTWARE_TOKEN_MFA, SMS_MFA
+	opNewPassword                       // the answer to NEW_PASSWORD_REQUIRED
+	opRefresh
+	opRevoke
+	opSignOut
+
+	opPassword  = opStart | opVerifier // where a password is judged
+	opChallenge = opCode | opNewPassword
+	opSignIn    = opPassword | opChallenge
+	opRenew     = opRefresh | opRevoke // where a refresh token is judged
+	opAny       = opSignIn | opRenew | opSignOut
+)
+
+// String is for the log.
+func (o operation) String() string {
+	switch o {
+	case opStart:
+		return "beginning a sign-in"
+	case opVerifier:
+		return "proving the password"
+	case opCode:
+		return "answering with a code"
+	case opNewPassword:
+		return "setting a new password"
+	case opRefresh:
+		return "renewing"
+	case opRevoke:
+		return "revoking"
+	}
+	return "signing out everywhere"
+}
+
+// A rule says what an error type means. The first rule that fits holds.
+type rule struct {
+	ops  operation
+	code string // the error type
+	// text has to stand in the message, in lower case. AWS promises no texts, so they only
+	// refine a type, and the rule without one is the safe way to take it.
+	text          string
+	kind          agent.Kind
+	message, hint string // see fill for what stands in braces
+}
+
+const (
+	hintLogin   = "run: cogtok login {profile}"
+	hintSecret  = "run: cogtok secret set {profile} client-secret"
+	hintAgain   = "try again in a moment"
+	hintIDs     = "check user_pool_id, client_id and region in the config"
+	hintActions = "its IAM policy must allow " + adminActions + " on the user pool"
+)
+
+// rules are taken from the API Reference and, for the texts, from what Cognito
+// and the servers that stand in for it have been seen to say.
+var rules = []rule{
+	// Trouble that says nothing of the user.
+	{opAny, "TooManyRequestsException", "", agent.KindThrottled, "Cognito gets too many requests for this AWS account", hintAgain},
+	{opAny, "ThrottlingException", "", agent.KindThrottled, "Cognito gets too many requests for this AWS account", hintAgain},
+	{opPassword, "LimitExceededException", "", agent.KindTooManyAttempts, "too many attempts: Cognito refuses more for a while", "wait a few minutes"},
+	{opAny, "LimitExceededException", "", agent.KindThrottled, "a limit of Cognito's is exceeded for now", "wait a few minutes"},
+	{opAny, "InternalErrorException", "", agent.KindService, "Cognito has trouble of its own", hintAgain},
+	{opAny, "InternalServerException", "", agent.KindService, "Cognito has trouble of its own", hintAgain},
+	{opAny, "InternalFailure", "", agent.KindService, "Cognito has trouble of its own", hintAgain},
+	{opAny, "ServiceUnavailable", "", agent.KindService, "Cognito has trouble of its own", hintAgain},
+	{opAny, "ForbiddenException", "", agent.KindForbidden, "the user pool's web ACL (AWS WAF) blocks the request", "ask who runs the user pool {pool}"},
+	{opAny, "UserLambdaValidationException", "", agent.KindLambda, "the user pool refuses: {text}", ""},
+	{opAny, "UnexpectedLambdaException", "", agent.KindLambda, "a Lambda trigger of the user pool failed", "ask who runs the user pool {pool}"},
+	{opAny, "InvalidLambdaResponseException", "", agent.KindLambda, "a Lambda trigger of the user pool gave a bad answer", "ask who runs the user pool {pool}"},
+	{opAny, "InvalidUserPoolConfigurationException", "", agent.KindRefused, "the user pool's configuration is not valid", "ask who runs the user pool {pool}"},
+
+	// The config doesn't fit the pool.
+	{opRenew, "ResourceNotFoundException", "device", agent.KindLoginRequired, "the user pool doesn't know this device any more", hintLogin},
+	{opAny, "ResourceNotFoundException", "client", agent.KindClientNotFound, "there is no app client {client} in the user pool {pool}", hintIDs},
+	{opAny, "ResourceNotFoundException", "", agent.KindClientNotFound, "there is no user pool {pool} with an app client {client} in {region}", hintIDs},
+	{opStart, "InvalidParameterException", "not enabled", agent.KindFlowNotEnabled, "the app client {client} doesn't allow `auth: {auth}`", "tick {box} on the app client, or set another `auth`"},
+	{opStart, "InvalidParameterException", "auth method not supported", agent.KindFlowNotEnabled, "the app client {client} doesn't allow `auth: {auth}`", "tick {box} on the app client, or set another `auth`"},
+	{opStart, "InvalidParameterException", "auth flow not supported", agent.KindFlowNotEnabled, "the app client {client} doesn't allow `auth: {auth}`", "tick {box} on the app client, or set another `auth`"},
+	{opRefresh, "InvalidParameterException", "not enabled", agent.KindFlowNotEnabled, "the app client {client} doesn't allow to renew tokens", "tick {box} on the app client"},
+	{opRefresh, "UnsupportedOperationException", "", agent.KindFlowNotEnabled, "the server refuses this way to renew tokens", "turn refresh token rotation off on the app client {client}"},
+	{opRevoke, "UnsupportedOperationException", "", agent.KindRefused, "the app client {client} has token revocation off", "turn on token revocation for the app client"},
+	{opRevoke, "UnauthorizedException", "", agent.KindClientSecret, "Cognito refuses to revoke for the app client {client}: the client secret may be wrong", hintSecret},
+	{opAny, "InvalidParameterException", "secret", agent.KindClientSecret, "{secret}", "{secret hint}"},
+	{opAny, "NotAuthorizedException", "secret", agent.KindClientSecret, "{secret}", "{secret hint}"},
+
+	// The AWS credentials of admin-password.
+	{opSignIn, "AccessDeniedException", "", agent.KindAWSCredentials, "the AWS credentials don't allow to sign users in", hintActions},
+	{opSignIn, "AccessDenied", "", agent.KindAWSCredentials, "the AWS credentials don't allow to sign users in", hintActions},
+	{opSignIn, "ExpiredTokenException", "", agent.KindAWSCredentials, "the AWS credentials have expired", "renew them; see: aws sts get-caller-identity"},
+	{opSignIn, "ExpiredToken", "", agent.KindAWSCredentials, "the AWS credentials have expired", "renew them; see: aws sts get-caller-identity"},
+	{opSignIn, "UnrecognizedClientException", "", agent.KindAWSCredentials, "AWS doesn't know the AWS credentials", "see: aws sts get-caller-identity"},
+	{opSignIn, "InvalidClientTokenId", "", agent.KindAWSCredentials, "AWS doesn't know the AWS credentials", "see: aws sts get-caller-identity"},
+	{opSignIn, "InvalidSignatureException", "", agent.KindAWSCredentials, "AWS refuses the signature: the secret key is wrong{clock}", hintActions},
+	{opSignIn, "SignatureDoesNotMatch", "", agent.KindAWSCredentials, "AWS refuses the signature: the secret key is wrong{clock}", hintActions},
+	{opSignIn, "MissingAuthenticationTokenException", "", agent.KindAWSCredentials, "AWS asks for a signature", hintActions},
+	{opSignIn, "IncompleteSignatureException", "", agent.KindAWSCredentials, "AWS refuses the signature", hintActions},
+
+	// Codes, new passwords, and the session between two steps.
+	{opSignIn, "CodeMismatchException", "", agent.KindCodeWrong, "the code was wrong", hintLogin},
+	{opSignIn, "EnableSoftwareTokenMFAException", "", agent.KindCodeWrong, "the code was wrong", hintLogin},
+	{opSignIn, "ExpiredCodeException", "already been used", agent.KindCodeWrong, "the code was used already", "wait for the next code, then: cogtok login {profile}"},
+	{opSignIn, "ExpiredCodeException", "", agent.KindCodeExpired, "the code has expired", hintLogin},
+	{opNewPassword, "InvalidPasswordException", "", agent.KindPasswordPolicy, "the new password was refused: {text}", hintLogin},
+	{opNewPassword, "PasswordHistoryPolicyViolationException", "", agent.KindPasswordPolicy, "the new password was refused: it was used before", hintLogin},
+	{opNewPassword, "InvalidParameterException", "attribute", agent.KindRefused, "Cognito refuses the user attributes that were given", hintLogin},
+	{opNewPassword, "NotAuthorizedException", "cannot modify", agent.KindRefused, "Cognito lets no user attribute be set that has a value already", "ask who runs the user pool {pool}"},
+	{opNewPassword, "InvalidParameterException", "password", agent.KindPasswordPolicy, "the new password was refused: {text}", hintLogin},
+	{opChallenge | opVerifier, "NotAuthorizedException", "session", agent.KindCodeExpired, "the sign-in took too long and is over", hintLogin},
+	{opChallenge | opVerifier, "NotAuthorizedException", "auth state", agent.KindCodeExpired, "the sign-in took too long and is over", hintLogin},
+	{opSignIn, "MFAMethodNotFoundException", "", agent.KindRefused, "Cognito finds no way to ask the user for a second factor", "ask who runs the user pool {pool}"},
+	{opSignIn, "SoftwareTokenMFANotFoundException", "", agent.KindRefused, "the user has no authenticator app registered", "ask who runs the user pool {pool}"},
+	{opSignIn, "CodeDeliveryFailureException", "", agent.KindRefused, "Cognito can't send the code", "ask who runs the user pool {pool}"},
+
+	// The user.
+	{opAny, "NotAuthorizedException", "attempts exceeded", agent.KindTooManyAttempts, "too many failed attempts: Cognito has locked the user for a while, 15 minutes at most", "wait, then: cogtok login {profile}"},
+	{opAny, "NotAuthorizedException", "too many invalid", agent.KindTooManyAttempts, "too many failed attempts: Cognito has locked the user for a while, 15 minutes at most", "wait, then: cogtok login {profile}"},
+	{opAny, "NotAuthorizedException", "temporarily locked", agent.KindTooManyAttempts, "too many failed attempts: Cognito has locked the user for a while, 15 minutes at most", "wait, then: cogtok login {profile}"},
+	{opAny, "TooManyFailedAttemptsException", "", agent.KindTooManyAttempts, "too many failed attempts: Cognito refuses more for a while", "wait, then: cogtok login {profile}"},
+	{opAny, "NotAuthorizedException", "is disabled", agent.KindUserDisabled, "the user {user} is disabled", "ask who runs the user pool {pool}"},
+	{opPassword, "NotAuthorizedException", "temporary password", agent.KindPasswordExpired, "the temporary password has expired", "ask who runs the user pool {pool} for a new one"},
+	{opRenew | opSignOut, "UserNotFoundException", "", agent.KindLoginRequired, "the user doesn't exist any more", hintLogin},
+	{opRenew | opSignOut, "NotAuthorizedException", "user does not exist", agent.KindLoginRequired, "the user doesn't exist any more", hintLogin},
+	{opAny, "UserNotFoundException", "", agent.KindUserNotFound, "there is no user {user} in the user pool {pool}", "check `username` in the config"},
+	{opPassword, "NotAuthorizedException", "user does not exist", agent.KindUserNotFound, "there is no user {user} in the user pool {pool}", "check `username` in the config"},
+	{opPassword, "NotAuthorizedException", "user not authorized", agent.KindUserNotFound, "there is no user {user} in the user pool {pool}", "check `username` in the config"},
+	{opAny, "UserNotConfirmedException", "", agent.KindUserNotConfirmed, "the user {user} is not confirmed yet", "confirm with the code that was sent at sign-up, or ask who runs the user pool {pool}"},
+	{opAny, "PasswordResetRequiredException", "", agent.KindPasswordReset, "the password of {user} has to be reset", "reset it (\"forgot password\" of your application), then: cogtok login {profile}"},
+	{opPassword, "InvalidPasswordException", "", agent.KindWrongPassword, "wrong password for {user}{clock}", hintLogin},
+	{opPassword, "NotAuthorizedException", "", agent.KindWrongPassword, "wrong user name or password for {user}{clock}", hintLogin},
+
+	// Refresh tokens.
+	{opRenew, "RefreshTokenReuseException", "", agent.KindLoginRequired, "the refresh token was used already, here or by another program", hintLogin},
+	{opRenew, "NotAuthorizedException", "different client", agent.KindClientMismatch, "the session belongs to another app client than {client}", hintLogin},
+	{opRenew, "NotAuthorizedException", "expired", agent.KindLoginRequired, "sign-in needed: the refresh token has expired", hintLogin},
+	{opRenew, "NotAuthorizedException", "revoked", agent.KindLoginRequired, "sign-in needed: the session was revoked", hintLogin},
+	{opRenew, "NotAuthorizedException", "invalid refresh token", agent.KindLoginRequired, "sign-in needed: Cognito doesn't take the refresh token any more", hintLogin},
+	{opRenew, "NotAuthorizedException", "", agent.KindLoginRequired, "sign-in needed: Cognito refuses to renew the session", hintLogin},
+	{opRevoke, "UnsupportedTokenTypeException", "", agent.KindRefused, "Cognito doesn't revoke tokens of this type", ""},
+
+	// The access token of a global sign-out.
+	{opSignOut, "NotAuthorizedException", "scope", agent.KindRefused, "the access token lacks the scope aws.cognito.signin.user.admin", "run: cogtok logout --revoke {profile}"},
+	{opSignOut, "NotAuthorizedException", "", agent.KindLoginRequired, "Cognito doesn't take the access token any more", hintLogin},
+}
+
+// refusal returns the error for an error type of the API.
+func (p *Provider) refusal(a attempt, answer answer) *agent.Error {
+	text := strings.ToLower(answer.message)
+	for _, r := range rules {
+		if r.ops&a.op != 0 && r.code == answer.code && strings.Contains(text, r.text) {
+			fill := p.fill(a, answer)
+			return errorf(a.profile, r.kind, "%s", fill.Replace(r.message)).WithHint("%s", fill.Replace(r.hint))
+		}
+	}
+	switch {
+	case answer.status >= 500:
+		return nonsense(a.profile, answer)
+	case a.op == opRevoke || a.op == opSignOut, answer.code != "InvalidParameterException":
+		return errorf(a.profile, agent.KindRefused, "Cognito refuses (%s)", shown(answer.code)).WithHint("see: cogtok agent log")
+	}
+	return errorf(a.profile, agent.KindRefused, "Cognito doesn't take the request as it is (%s)", shown(answer.code)).WithHint(hintIDs)
+}
+
+// fill fills in what stands in braces in a rule's texts.
+func (p *Provider) fill(a attempt, answer answer) *strings.Replacer {
+	clock := p.clock(a, answer)
+	secret, secretHint := secretTrouble(a)
+	name := shown(a.profile.Name)
+	return strings.NewReplacer(
+		"{secret}", secret, "{secret hint}", strings.ReplaceAll(secretHint, "{profile}", name),
+		"{clock}", clock,
+		"{text}", serverText(answer.message, append(a.secrets, a.clientSecret.Reveal())),
+		"{profile}", name, "{user}", shown(a.profile.Username), "{auth}", shown(a.profile.Auth),
+		"{client}", shown(a.profile.ClientID), "{pool}", shown(a.profile.UserPoolID), "{region}", shown(a.profile.Region),
+		"{box}", a.box,
+	)
+}
+
+// secretTrouble says what is wrong with the client secret. Cognito uses one text for a
+// secret that is wrong and for one that the app client hasn't got.
+func secretTrouble(a attempt) (message, hint string) {
+	if a.clientSecret.Empty() {
+		return "the app client has a client secret, and none is stored", hintSecret
+	}
+	return "Cognito refuses the client secret: it is wrong, may have been rotated, or the app client has none",
+		hintSecret + " (or delete it: cogtok secret delete {profile} client-secret)"
+}
+
+// maxClockError is how far a clock may be off before it is named as a cause.
+// AWS gives no number; five minutes have been seen to be too much.
+const maxClockError = 2 * time.Minute
+
+// clock says that this machine's clock is off where that explains a refusal:
+// the proof of SRP and the signature of AWS requests hold the time.
+func (p *Provider) clock(a attempt, answer answer) string {
+	if answer.date.IsZero() || !a.srp && a.profile.Auth != "admin-password" {
+		return ""
+	}
+	off := p.config.Now().Sub(answer.date)
+	if off.Abs() <= maxClockError {
+		return ""
+	}
+	direction := "ahead"
+	if off < 0 {
+		direction = "behind"
+	}
+	return fmt.Sprintf(", or: your clock is %.0f s off (%s), which has the same effect", off.Abs().Seconds(), direction)
+}
+
+// withoutProfile returns the message of an error that names its profile,
+// without the name.
+func withoutProfile(err error) string {
+	_, message, found := strings.Cut(agent.AsError(err).Message, ": ")
+	if !found {
+		return agent.AsError(err).Message
+	}
+	return message
+}

@@ -1,0 +1,88 @@
+package cognito
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"time"
+)
+
+// maxResponse is the longest answer that is read, in bytes. Cognito's longest
+// hold three tokens of some kilobytes.
+const maxResponse = 1 << 20
+
+// errTooLong means that an answer is longer than maxResponse.
+var errTooLong = errors.New("the answer is too long")
+
+// newHTTPClient returns the client of all requests. It follows no redirect: a
+// password or refresh token goes to the host that it was meant for or nowhere.
+func newHTTPClient(roots *x509.CertPool) *http.Client {
+	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Client{
+		Transport: guardedTransport{&http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            dialer.DialContext,
+			TLSHandshakeTimeout:    5 * time.Second,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+			ForceAttemptHTTP2:      true,
+			MaxIdleConnsPerHost:    2,
+			IdleConnTimeout:        30 * time.Second,
+			MaxResponseHeaderBytes: 64 << 10,
+			DisableCompression:     true, // else a short answer could unpack to a long one
+		}},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// guardedTransport bounds the answers and marks the failures where nothing of
+// the request has left.
+type guardedTransport struct{ next http.RoundTripper }
+
+func (t guardedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	connected := make(chan struct{}, 8)
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
+		select {
+		case connected <- struct{}{}:
+		default:
+		}
+	}}
+	response, err := t.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	if err != nil {
+		if len(connected) == 0 {
+			return nil, unsentError{err}
+		}
+		return nil, err
+	}
+	response.Body = &boundedBody{body: response.Body, left: maxResponse}
+	return response, nil
+}
+
+// unsentError means that no connection came about: the request may be sent
+// again whatever it holds.
+type unsentError struct{ error }
+
+func (e unsentError) Unwrap() error { return e.error }
+
+// boundedBody fails with errTooLong after left bytes.
+type boundedBody struct {
+	body io.ReadCloser
+	left int64
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.body.Read(p)
+	if int64(n) > b.left {
+		return 0, errTooLong
+	}
+	b.left -= int64(n)
+	return n, err
+}
+
+func (b *boundedBody) Close() error { return b.body.Close() }
