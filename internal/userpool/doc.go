@@ -1,0 +1,33 @@
+// Package userpool is an Amazon Cognito user pool in a process: the JSON API
+// over HTTP, strict. `cogtok demo` signs in to it, tests use it in place of AWS.
+//
+//	server := userpool.New(userpool.Config{})
+//	pool := server.AddPool(userpool.PoolConfig{ID: "us-east-1_AbCdEf123"})
+//	client := pool.AddClient(userpool.Client{Flows: []string{"ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}})
+//	pool.AddUser(userpool.User{Username: "rob", Email: "rob@example.com", Password: "Correct horse 9"})
+//	url, err := server.Start("127.0.0.1:0") // an endpoint for the AWS SDKs
+//	defer server.Close()
+//
+// # What is strict
+//
+// It refuses what AWS refuses, with AWS's exception names and texts: flows that
+// the app client doesn't allow; ADMIN_* flows through InitiateAuth and
+// USER_PASSWORD_AUTH through AdminInitiateAuth; a SECRET_HASH that is wrong,
+// missing, sent without need, or over an alias where the username belongs;
+// unsigned or wrongly signed Admin* operations; wrong SRP proofs and timestamps;
+// wrong passwords, with the lock-out after five; Sessions that were answered,
+// expired or belong to somebody else; TOTP codes that were used; refresh tokens
+// that are expired, revoked, another client's, or were rotated away;
+// REFRESH_TOKEN_AUTH with rotation; members of a wrong type, missing or against
+// the API model's constraints. Members that the model doesn't have are ignored.
+//
+// Where AWS's behaviour is known only from users' reports, the stricter report
+// is followed; where a text isn't known at all, a comment says so.
+//
+// # What is left out
+//
+// Sign-up, password reset and attribute changes through the API, remembered
+// devices, USER_AUTH and CUSTOM_AUTH beyond their refusals, Lambda triggers,
+// managed login with its OAuth endpoints, password history, quotas. Nothing is
+// kept when the process ends.
+package userpool
