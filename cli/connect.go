@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/internal/socketpath"
+)
+
+// A place is where an agent is and what it runs on.
+type place struct {
+	socket string // absolute
+	config string // absolute; empty: the default, not named to the agent
+}
+
+// place returns the agent that the flags and variables speak of.
+func (a *app) place() (place, error) {
+	p := place{socket: a.socket, config: a.config}
+	if p.socket == "" {
+		p.socket = socketpath.Default()
+	}
+	if p.config == "" || filepath.IsAbs(p.config) {
+		return p, nil
+	}
+	config, err := filepath.Abs(p.config)
+	if err != nil {
+		return p, agent.Errorf(agent.KindUsage, "the config's path is relative, and the current directory is not to be found")
+	}
+	p.config = config
+	return p, nil
+}
+
+// arguments are the agent's own.
+func (p place) arguments() []string {
+	args := []string{"--socket", p.socket}
+	if p.config != "" {
+		args = append(args, "--config", p.config)
+	}
+	return args
+}
+
+func dial(ctx context.Context, p place) (*agent.Client, error) {
+	client, err := agent.Dial(ctx, p.socket)
+	if err != nil {
+		return nil, err
+	}
+	client.Config = p.config
+	return client, nil
+}
+
+// A connection is an agent that answers, and how this call is made.
+type connection struct {
+	agent.Agent
+	caller agent.Caller
+	close  func()
+}
+
+// asking says when a person may be asked.
+type asking int
+
+const (
+	askNever  asking = iota
+	askIfSeen        // at a terminal, and only if standard error is one too
+	askAlways        // at a terminal
+)
+
+// connect returns a connection to the agent, which it starts if need be.
+func (a *app) connect(ctx context.Context, ask asking) (*connection, error) {
+	p, err := a.place()
+	if err != nil {
+		return nil, err
+	}
+	a.debug("asking the agent at %s", p.socket)
+	client, err := dial(ctx, p)
+	if agent.KindOf(err) == agent.KindUnreachable {
+		client, err = a.startAgent(ctx, p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.connection(client, ask), nil
+}
+
+// running is connect for commands that start no agent: nil when none runs.
+func (a *app) running(ctx context.Context) (*connection, error) {
+	p, err := a.place()
+	if err != nil {
+		return nil, err
+	}
+	client, err := dial(ctx, p)
+	switch {
+	case agent.KindOf(err) == agent.KindUnreachable:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return a.connection(client, askNever), nil
+}
+
+func (a *app) connection(client *agent.Client, ask asking) *connection {
+	c := &connection{Agent: client, close: func() { client.Close() }}
+	if p, ok := a.prompter(ask); ok {
+		c.caller.Prompter = p
+		c.close = func() { client.Close(); p.tty.close() }
+	}
+	return c
+}
+
+// prompter returns who asks the person, if the person may be asked. So
+// $(cogtok token) in a shell can ask, and an editor that runs cogtok with
+// pipes gets an error at once.
+func (a *app) prompter(ask asking) (prompter, bool) {
+	if ask == askNever || a.noInput || (ask == askIfSeen && !isTerminal(a.Stderr)) {
+		return prompter{}, false
+	}
+	tty, err := openTerminal()
+	if err != nil {
+		a.debug("nobody can be asked: %s", reason(err))
+		return prompter{}, false
+	}
+	return prompter{tty}, true
+}
+
+// mustAsk is prompter for what can't be done without; what says it.
+func (a *app) mustAsk(what string, args ...any) (prompter, error) {
+	p, ok := a.prompter(askAlways)
+	if ok {
+		return p, nil
+	}
+	err := agent.Errorf(agent.KindPromptNeeded, what+", and nobody can be asked here", args...)
+	if a.noInput {
+		return p, err.WithHint("leave --no-input out (or unset COGTOK_NO_INPUT) at a terminal")
+	}
+	return p, err.WithHint("run it at a terminal, or pipe the value in")
+}

@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cogtok/cogtok/agent"
+)
+
+// tokenFlags are the flags of `cogtok token`.
+type tokenFlags struct {
+	kind   string
+	minTTL time.Duration
+	force  bool
+	output string
+	shell  string
+}
+
+func tokenCommand(a *app) *cobra.Command {
+	var f tokenFlags
+	cmd := &cobra.Command{
+		Use:   "token [PROFILE]",
+		Short: "Print a token that is valid for at least --min-ttl",
+		Long: `Print a token of the profile, renewed first if it has to be. Where a person has
+to sign in, it asks at the terminal if there is one, and exits with 3 if not.`,
+		Example:           `  curl -H "Authorization: $(cogtok token prod)" https://api.example.com/posts`,
+		Args:              positional(0, "PROFILE"),
+		ValidArgsFunction: a.completeProfile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.token(cmd, a.profileOf(args), f)
+		},
+	}
+	cmd.Flags().StringVar(&f.kind, "type", "", "id or access (default: what the profile says)")
+	cmd.Flags().DurationVar(&f.minTTL, "min-ttl", 0, "how long the token has to live yet (default: 2m, or half its life if that is less)")
+	cmd.Flags().BoolVar(&f.force, "force", false, "renew the token now")
+	cmd.Flags().StringVarP(&f.output, "output", "o", "token", "token, bearer, header, json, creds, env or exec-credential")
+	cmd.Flags().StringVar(&f.shell, "shell", "", "bash, zsh, fish or powershell, for --output env (default: by $SHELL)")
+	cmd.RegisterFlagCompletionFunc("type", completeWords(tokenTypes()))
+	cmd.RegisterFlagCompletionFunc("output", completeWords(formatNames()))
+	cmd.RegisterFlagCompletionFunc("shell", completeWords(shellNames()))
+	return cmd
+}
+
+func tokenTypes() []string { return []string{agent.TypeID, agent.TypeAccess} }
+
+func (a *app) token(cmd *cobra.Command, profile string, f tokenFlags) error {
+	request, err := f.request(cmd, profile)
+	if err != nil {
+		return err
+	}
+	if err := oneOf(cmd, "output", f.output, formatNames()); err != nil {
+		return err
+	}
+	if f.shell == "" {
+		f.shell = loginShell(a.Getenv)
+	}
+	if err := oneOf(cmd, "shell", f.shell, shellNames()); err != nil {
+		return err
+	}
+	format, _ := findFormat(f.output)
+	shell, _ := findShell(f.shell)
+	conn, err := a.connect(cmd.Context(), askIfSeen)
+	if err != nil {
+		return err
+	}
+	defer conn.close()
+	t, err := conn.tokens(cmd.Context(), request, format.both)
+	if err != nil {
+		return err
+	}
+	t.shell, t.now = shell, time.Now()
+	text, err := format.print(t)
+	if err != nil {
+		return err
+	}
+	if err := a.answer(text); err != nil {
+		return err
+	}
+	a.warn(t.asked)
+	return nil
+}
+
+// request checks the flags that say which token.
+func (f tokenFlags) request(cmd *cobra.Command, profile string) (agent.TokenRequest, error) {
+	r := agent.TokenRequest{Profile: profile, Type: f.kind, Force: f.force}
+	if f.kind != "" {
+		if err := oneOf(cmd, "type", f.kind, tokenTypes()); err != nil {
+			return r, err
+		}
+	}
+	if f.minTTL < 0 {
+		return r, usage(cmd, "--min-ttl can't be negative")
+	}
+	if cmd.Flags().Changed("min-ttl") {
+		seconds := int64((f.minTTL + time.Second - 1) / time.Second)
+		r.MinTTL = &seconds
+	}
+	return r, nil
+}
+
+// tokens asks for the token and, when both are wanted, for its sister.
+func (c *connection) tokens(ctx context.Context, r agent.TokenRequest, both bool) (tokens, error) {
+	asked, err := c.token(ctx, r)
+	if err != nil || !both {
+		return tokens{asked: asked}, err
+	}
+	other := agent.TypeID
+	if asked.Type == agent.TypeID {
+		other = agent.TypeAccess
+	}
+	sister, err := c.token(ctx, agent.TokenRequest{Profile: asked.Profile, Type: other, MinTTL: r.MinTTL})
+	if err != nil {
+		return tokens{}, err
+	}
+	if other == agent.TypeAccess {
+		return tokens{asked: asked, id: asked, access: sister}, nil
+	}
+	return tokens{asked: asked, id: sister, access: asked}, nil
+}
+
+// token asks for one token and makes sure that it is fit for a header and a
+// terminal: the server that it came from may be anybody's emulator.
+func (c *connection) token(ctx context.Context, r agent.TokenRequest) (agent.Token, error) {
+	t, err := c.Token(ctx, c.caller, r)
+	if err != nil {
+		return t, err
+	}
+	for _, s := range []string{t.Token, t.Header, t.Value} {
+		if !plain(s) {
+			return agent.Token{}, agent.Errorf(agent.KindService, "%s: the token is not one: it holds characters that no token has", t.Profile)
+		}
+	}
+	return t, nil
+}
+
+// plain reports whether s is printable ASCII on one line.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// warn tells what is wrong with a token that was handed out all the same.
+func (a *app) warn(t agent.Token) {
+	if t.Warning != "" {
+		a.note("%s", t.Warning)
+	}
+}
