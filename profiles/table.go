@@ -1,0 +1,113 @@
+package profiles
+
+import "time"
+
+// The keys that the code names, apart from the tables.
+const (
+	keyVersion    = "version"
+	keyDefault    = "default"
+	keyProfiles   = "profiles"
+	keyAgent      = "agent"
+	keyExtends    = "extends"
+	keyUserPoolID = "user_pool_id"
+	keyRegion     = "region"
+	keyEndpoint   = "endpoint"
+	keyFIPS       = "fips"
+	keyAWSProfile = "aws_profile"
+)
+
+// Keys are the keys of a profile, in the order of `profile show`.
+var Keys = []Key[Profile]{
+	{Name: keyExtends, Example: "prod", check: checkName,
+		Help:  "a profile whose keys this one has too, unless it sets them itself",
+		field: func(p *Profile) any { return (*parents)(&p.Extends) }},
+	{Name: keyUserPoolID, Example: "us-east-1_AbCdEf123", Required: true, check: checkUserPoolID,
+		Help:  "the user pool's ID",
+		field: func(p *Profile) any { return &p.UserPoolID }},
+	{Name: "client_id", Example: "1h57kf5cpq17m0eml12example", Required: true, check: checkClientID,
+		Help:  "the app client's ID",
+		field: func(p *Profile) any { return &p.ClientID }},
+	{Name: "username", Example: "rob@example.com", Required: true, check: checkUsername,
+		Help:  "who signs in: a username, or an alias such as an email address",
+		field: func(p *Profile) any { return &p.Username }},
+	{Name: "auth", Example: "password", Choices: []string{AuthSRP, AuthPassword, AuthAdminPassword},
+		Help:  "how to sign in; the app client must allow it",
+		field: func(p *Profile) any { return &p.Auth }},
+	{Name: "token", Example: "access", Choices: []string{"id", "access"},
+		Help:  "the token that `cogtok token` prints",
+		field: func(p *Profile) any { return &p.Token }},
+	{Name: "scheme", Example: "bearer", Choices: []string{SchemeNone, SchemeBearer},
+		Help:  "what stands before the token in the Authorization header",
+		field: func(p *Profile) any { return &p.Scheme }},
+	{Name: "min_ttl", Example: "10m", most: 24 * time.Hour,
+		Help:  "how long a token that is handed out has to live at least",
+		field: func(p *Profile) any { return &p.MinTTL }},
+	{Name: keyRegion, Example: "us-west-2", check: checkRegion,
+		Help:  "the AWS region, where it isn't the part of the pool's ID before the \"_\"",
+		field: func(p *Profile) any { return &p.Region }},
+	{Name: keyEndpoint, Example: "http://localhost:9229", check: checkEndpoint,
+		Help:  "the URL of Cognito's APIs, for an emulator or a proxy",
+		field: func(p *Profile) any { return &p.Endpoint }},
+	{Name: keyFIPS, Example: "true",
+		Help:  "use AWS's FIPS endpoint; the default in us-gov regions",
+		field: func(p *Profile) any { return &p.FIPS }},
+	{Name: keyAWSProfile, Example: "ops", check: checkAWSProfile,
+		Help:  "the profile of ~/.aws that signs the requests of `auth: admin-password`",
+		field: func(p *Profile) any { return &p.AWSProfile }},
+	{Name: "client_metadata", Example: "{team: blue}",
+		Help:  "names and texts that the pool's Lambda triggers get",
+		field: func(p *Profile) any { return &p.ClientMetadata }},
+	{Name: "store", Example: StoreFile, Choices: stores,
+		Help:  "where the profile's secrets rest; the default is the file's `store`",
+		field: func(p *Profile) any { return &p.Store }},
+}
+
+// FileKeys are the keys at the top of the file, beside `profiles` and `agent`.
+var FileKeys = []Key[Config]{
+	{Name: keyVersion, Example: "1", Required: true, Choices: []string{"1"},
+		Help:  "the version of the file's format",
+		field: func(*Config) any { return new(string) }},
+	{Name: keyDefault, Example: "prod", check: checkName,
+		Help:  "the profile of commands that name none",
+		field: func(c *Config) any { return &c.Default }},
+	{Name: "store", Example: StoreFile, Choices: stores,
+		Help:  "where secrets rest: the system's keychain, a sealed file, or the agent's memory alone",
+		field: func(c *Config) any { return &c.Store }},
+	{Name: "passphrase_command", Example: "[pass, show, cogtok]",
+		Help:  "a program and its arguments that print the passphrase of `store: file`, instead of asking",
+		field: func(c *Config) any { return &c.PassphraseCommand }},
+}
+
+// AgentKeys are the keys below `agent`.
+var AgentKeys = []Key[Config]{
+	{Name: "idle_exit", Example: "8h",
+		Help:  "end the agent when nothing was asked for so long; 0s: never",
+		field: func(c *Config) any { return &c.IdleExit }},
+	{Name: "refresh", Example: "on-demand", Choices: []string{"on-demand"},
+		Help:  "when tokens are renewed: when they are asked for",
+		field: func(*Config) any { return new(string) }},
+	{Name: "allow_root", Example: "true",
+		Help:  "serve the root user too",
+		field: func(c *Config) any { return &c.AllowRoot }},
+}
+
+var stores = []string{StoreKeychain, StoreFile, StoreMemory}
+
+// keyNames returns the names of a table's keys.
+func keyNames[T any](keys []Key[T]) []string {
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.Name
+	}
+	return names
+}
+
+// find returns the key of that name.
+func find[T any](keys []Key[T], name string) (Key[T], bool) {
+	for _, k := range keys {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return Key[T]{}, false
+}
