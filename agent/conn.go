@@ -75,7 +75,7 @@ func (c *conn) read(calls context.Context) {
 		switch {
 		case err == nil:
 			c.receive(calls, data)
-		case errors.Is(err, errTooLong), errors.Is(err, errBadHeader):
+		case errors.Is(err, errTooLong), errors.Is(err, errBadHeader), errors.Is(err, errTooSlow):
 			c.reply(nil, nil, fault(codeRequest, err.Error()))
 			return
 		default:
@@ -92,7 +92,11 @@ func (c *conn) nextFrame() ([]byte, error) {
 	if !c.in.complete() {
 		_ = c.nc.SetReadDeadline(time.Now().Add(frameTimeout))
 	}
-	return c.in.next()
+	data, err := c.in.next()
+	if errors.Is(err, os.ErrDeadlineExceeded) && c.stopping.Err() == nil {
+		return nil, errTooSlow
+	}
+	return data, err
 }
 
 // waitForFrame waits until a message begins, as long as it takes while a call

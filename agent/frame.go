@@ -36,6 +36,7 @@ const (
 // The faults of a frame after which nothing else on the connection can be read.
 var (
 	errTooLong   = errors.New("the message is too long")
+	errTooSlow   = errors.New("the message was not complete within 2 s")
 	errBadHeader = errors.New("the message has no usable Content-Length header")
 )
 
