@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/sync/singleflight"
 )
 
 // claims are those of a Cognito ID or access token that the API looks at.
@@ -90,6 +91,8 @@ type keySet struct {
 	url string
 	now func() time.Time
 
+	flight singleflight.Group
+
 	mu      sync.Mutex
 	keys    map[string]*rsa.PublicKey
 	fetched time.Time
@@ -98,23 +101,39 @@ type keySet struct {
 var errUnknownKey = errors.New("unknown signing key")
 
 func (s *keySet) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock() // also over the fetch, which has a limit: one at a time is enough
-	if key := s.keys[kid]; key != nil {
-		return key, nil
+	key, known := s.cached(kid)
+	if !known {
+		// Others may wait for this fetch too: it doesn't end with this request.
+		_, err, _ := s.flight.Do("", func() (any, error) { return nil, s.fetch(context.WithoutCancel(ctx)) })
+		if err != nil {
+			return nil, err
+		}
+		key, _ = s.cached(kid)
 	}
-	if s.keys != nil && s.now().Sub(s.fetched).Abs() < keyFetchPause {
+	if key == nil {
 		return nil, errUnknownKey
 	}
+	return key, nil
+}
+
+// cached returns the key, if it is there, and whether that is all that can be
+// known now.
+func (s *keySet) cached(kid string) (*rsa.PublicKey, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := s.keys[kid]
+	return key, key != nil || s.keys != nil && s.now().Sub(s.fetched).Abs() < keyFetchPause
+}
+
+func (s *keySet) fetch(ctx context.Context) error {
 	keys, err := fetchKeys(ctx, s.url)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.keys, s.fetched = keys, s.now()
-	if key := s.keys[kid]; key != nil {
-		return key, nil
-	}
-	return nil, errUnknownKey
+	return nil
 }
 
 // fetchKeys reads a JWKS (RFC 7517) and takes its RSA signing keys.
