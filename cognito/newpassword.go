@@ -40,6 +40,7 @@ func answerNewPassword(ctx context.Context, s *signIn, st step) (step, error) {
 	switch kind := agent.KindOf(err); {
 	case err == nil:
 		s.password, s.changedPassword = chosen, chosen
+		s.newPassword = newPassword{}
 	case kind == agent.KindPasswordPolicy && s.newPassword.tries < maxNewPasswords:
 		// The session is spent with the refusal.
 		s.newPassword.why = withoutProfile(err) + ". "

@@ -1,0 +1,136 @@
+package cognito
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+
+	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/profiles"
+)
+
+func TestDeviceVerifierVector(t *testing.T) {
+	_, v := readVectors(t)
+	salt, _ := hexNumber(v["SALT"])
+	got := newDeviceVerifier(v["device_group_key"], v["device_key"], v["device_password"], salt.Bytes())
+	if *got.Salt != v["Salt_b64"] || *got.PasswordVerifier != v["PasswordVerifier_b64"] {
+		t.Errorf("salt %s, verifier %s", *got.Salt, *got.PasswordVerifier)
+	}
+}
+
+// Made with openssl: printf '%s' rob1h57kf5cpq17m0eml12example | openssl dgst -sha256 -hmac secret -binary | base64
+func TestSecretHash(t *testing.T) {
+	if got := secretHash(agent.NewSecret("secret"), "rob", "1h57kf5cpq17m0eml12example"); got != "lttRkja6x1L/K64iuIhykWruVKDu/VL1SOymTLytJKc=" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestEndpoints(t *testing.T) {
+	for name, c := range map[string]struct {
+		profile profiles.Profile
+		host    string // as the SDK resolves it; "" for an error
+	}{
+		"aws":          {profiles.Profile{Region: "us-east-1"}, "https://cognito-idp.us-east-1.amazonaws.com"},
+		"fips":         {profiles.Profile{Region: "us-east-1", FIPS: true}, "https://cognito-idp-fips.us-east-1.amazonaws.com"},
+		"gov":          {profiles.Profile{Region: "us-gov-west-1"}, "https://cognito-idp-fips.us-gov-west-1.amazonaws.com"},
+		"europe":       {profiles.Profile{Region: "eusc-de-east-1"}, "https://cognito-idp.eusc-de-east-1.amazonaws.eu"},
+		"china":        {profiles.Profile{Region: "cn-north-1"}, ""},
+		"no region":    {profiles.Profile{Region: "local"}, ""},
+		"evil region":  {profiles.Profile{Region: "us-east-1.evil.example/x-1"}, ""},
+		"emulator":     {profiles.Profile{Region: "local", Endpoint: "http://127.0.0.1:9229/"}, "http://127.0.0.1:9229"},
+		"by name":      {profiles.Profile{Region: "local", Endpoint: "http://localhost:9229"}, "http://localhost:9229"},
+		"ipv6":         {profiles.Profile{Region: "local", Endpoint: "http://[::1]:9229"}, "http://[::1]:9229"},
+		"https":        {profiles.Profile{Region: "local", Endpoint: "https://pool.example"}, "https://pool.example"},
+		"plain http":   {profiles.Profile{Region: "us-east-1", Endpoint: "http://pool.example"}, ""},
+		"like local":   {profiles.Profile{Region: "us-east-1", Endpoint: "http://localhost.example"}, ""},
+		"no scheme":    {profiles.Profile{Region: "us-east-1", Endpoint: "pool.example"}, ""},
+		"other scheme": {profiles.Profile{Region: "us-east-1", Endpoint: "ftp://127.0.0.1"}, ""},
+		"with user":    {profiles.Profile{Region: "us-east-1", Endpoint: "https://u:p@pool.example"}, ""},
+		"both":         {profiles.Profile{Region: "us-east-1", Endpoint: "https://pool.example", FIPS: true}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.profile.Name = "prod"
+			var sent urlRecorder
+			p := New(Config{})
+			p.http = &http.Client{Transport: &sent}
+			client, err := p.client(c.profile, nil)
+			if c.host == "" {
+				if agent.KindOf(err) != agent.KindConfig {
+					t.Errorf("got %v, want a config error", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = client.RevokeToken(t.Context(), &cip.RevokeTokenInput{ClientId: aws.String("c"), Token: aws.String("t")})
+			if err == nil || string(sent) != c.host+"/" {
+				t.Errorf("goes to %s, want %s: %v", sent, c.host, err)
+			}
+			if want := strings.TrimPrefix(strings.TrimPrefix(c.host, "https://"), "http://"); host(c.profile) != want {
+				t.Errorf("errors name %s, want %s", host(c.profile), want)
+			}
+		})
+	}
+}
+
+// A urlRecorder keeps the address of a request and sends nothing.
+type urlRecorder string
+
+func (u *urlRecorder) RoundTrip(r *http.Request) (*http.Response, error) {
+	*u = urlRecorder(r.URL.String())
+	return nil, errors.New("recorded")
+}
+
+func TestPoolGroup(t *testing.T) {
+	for in, want := range map[string]string{"us-east-1_AbC": "AbC", "local_x": "x", "a_b_c": "b_c", "none": "none"} {
+		if got := poolGroup(in); got != want {
+			t.Errorf("poolGroup(%q) = %q", in, got)
+		}
+	}
+}
+
+func FuzzRequiredAttributes(f *testing.F) {
+	f.Add(`["userAttributes.email","name"]`)
+	f.Add(`[]`)
+	f.Add(`["userAttributes.userAttributes.x","\u001b"]`)
+	f.Add(`{"a":[1]}`)
+	f.Fuzz(func(t *testing.T, list string) {
+		names, err := requiredAttributes(list)
+		if err != nil && names != nil || len(names) > maxAttributes {
+			t.Fatalf("%d names, %v", len(names), err)
+		}
+		seen := map[string]bool{}
+		for _, n := range names {
+			if n == "" || len(n) > 64 || seen[n] {
+				t.Errorf("a bad name %q", n)
+			}
+			seen[n] = true
+		}
+	})
+}
+
+func FuzzServerText(f *testing.F) {
+	f.Add("PreAuthentication failed with error \x1b[31mpass", "pass")
+	f.Add("\u202e\xff", "x")
+	f.Fuzz(func(t *testing.T, text, secret string) {
+		got := serverText(text, []string{secret, base64.StdEncoding.EncodeToString([]byte(secret))})
+		if len([]rune(got)) > 300 {
+			t.Errorf("%d runes", len([]rune(got)))
+		}
+		for _, r := range got {
+			if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+				t.Fatalf("%q keeps %U", text, r)
+			}
+		}
+		if len(secret) > 10 && !strings.Contains("[redacted]", secret) && strings.Contains(got, secret) {
+			t.Errorf("%q keeps the secret %q", got, secret)
+		}
+	})
+}
