@@ -1,0 +1,181 @@
+package session
+
+import (
+	"context"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/internal/printable"
+	"github.com/cogtok/cogtok/profiles"
+)
+
+// A source is the config file as it is in force: the last version of it that
+// was good.
+type source struct {
+	load    func() (profiles.Config, error)
+	path    string
+	now     func() instant
+	changed func(profiles.Config) // called with a new version
+
+	mu     sync.Mutex
+	config profiles.Config
+	err    error       // why the file as it is now isn't in force
+	seen   os.FileInfo // nil: there was none
+	looked instant
+}
+
+// lookEvery is how often the file is looked at while calls come in. In between
+// calls nobody looks.
+const lookEvery = 250 * time.Millisecond
+
+func newSource(load func() (profiles.Config, error), path string, now func() instant, changed func(profiles.Config)) *source {
+	s := &source{load: load, path: path, now: now, changed: changed}
+	s.seen, _ = os.Stat(path)
+	s.looked = now()
+	s.config, s.err = load()
+	if s.err != nil {
+		s.config = profiles.Config{Path: path}
+	}
+	return s
+}
+
+// current returns the config in force.
+func (s *source) current() profiles.Config {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.config
+}
+
+// check looks whether the file has changed, and returns the config in force
+// and why the file isn't, if so.
+func (s *source) check() (profiles.Config, error) {
+	s.mu.Lock()
+	config, err, same := s.config, s.err, true
+	if now := s.now(); now.since(s.looked) >= lookEvery {
+		s.looked = now
+		info, _ := os.Stat(s.path)
+		same = sameFile(s.seen, info)
+	}
+	s.mu.Unlock()
+	if same {
+		return config, err
+	}
+	return s.reload()
+}
+
+func sameFile(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size() && a.Mode() == b.Mode()
+}
+
+// reload reads the file whether it has changed or not.
+func (s *source) reload() (profiles.Config, error) {
+	s.mu.Lock()
+	s.seen, _ = os.Stat(s.path) // before reading: a change after this is seen next time
+	s.looked = s.now()
+	config, err := s.load()
+	if s.err = err; err == nil {
+		s.config = config
+	}
+	config = s.config
+	s.mu.Unlock()
+	if err == nil {
+		s.changed(config)
+	}
+	return config, err
+}
+
+// Reload implements agent.Agent.
+func (k *Keeper) Reload(context.Context, agent.Caller, agent.None) (agent.ReloadResult, error) {
+	config, err := k.source.reload()
+	if err != nil {
+		return agent.ReloadResult{}, configError(err)
+	}
+	return agent.ReloadResult{Config: config.Path, Profiles: len(config.Profiles)}, nil
+}
+
+// configChanged drops from memory the sessions that no profile means any more.
+// What rests in the store stays: the profile may come back.
+func (k *Keeper) configChanged(config profiles.Config) {
+	keep := map[string]bool{}
+	for _, p := range config.Profiles {
+		keep[sessionKey(p)] = true
+	}
+	k.mu.Lock()
+	for key, s := range k.sessions {
+		if !keep[key] && s.idle() {
+			delete(k.sessions, key)
+		}
+	}
+	k.mu.Unlock()
+	k.secretsChanged()
+}
+
+func configError(err error) error {
+	e := *agent.AsError(err)
+	if e.Kind == agent.KindInternal {
+		e = *agent.Errorf(agent.KindConfig, "%s", printable.Text(err.Error()))
+	}
+	return &e
+}
+
+// profile returns the profile of a name; "" means the config's default or the
+// only one. Kinds: KindUnknownProfile, KindNoProfile, KindConfig.
+func (k *Keeper) profile(name string) (profiles.Profile, error) {
+	config, broken := k.source.check()
+	given := name != ""
+	if name == "" {
+		name = config.Default
+	}
+	if name == "" && len(config.Names) == 1 {
+		name = config.Names[0]
+	}
+	if p, ok := config.Profiles[name]; ok {
+		return p, nil
+	}
+	switch {
+	case broken != nil:
+		return profiles.Profile{}, configError(broken)
+	case !given:
+		return profiles.Profile{}, noProfile(config)
+	}
+	return profiles.Profile{}, unknownProfile(config, name)
+}
+
+func noProfile(config profiles.Config) error {
+	if len(config.Names) == 0 {
+		return agent.Errorf(agent.KindNoProfile, "there is no profile yet in %s", config.Path).WithHint("run: cogtok profile add NAME")
+	}
+	return agent.Errorf(agent.KindNoProfile, "there are %d profiles and none is the default", len(config.Names)).
+		WithHint("name one, or put `default: %s` in %s", config.Names[0], config.Path)
+}
+
+func unknownProfile(config profiles.Config, name string) error {
+	e := agent.Errorf(agent.KindUnknownProfile, "there is no profile %q", printable.Limit(name, 60))
+	if near := profiles.Nearest(name, config.Names); near != "" {
+		return e.WithHint("did you mean %s?", near)
+	}
+	if len(config.Names) == 0 {
+		return e.WithHint("run: cogtok profile add NAME")
+	}
+	return e.WithHint("see: cogtok status")
+}
+
+// profilesOf returns the named profile, or all in the order of the file.
+func (k *Keeper) profilesOf(name string) ([]profiles.Profile, error) {
+	if name != "" {
+		p, err := k.profile(name)
+		return []profiles.Profile{p}, err
+	}
+	config, _ := k.source.check()
+	var all []profiles.Profile
+	for _, n := range slices.Clone(config.Names) {
+		all = append(all, config.Profiles[n])
+	}
+	return all, nil
+}

@@ -1,0 +1,110 @@
+package session
+
+import (
+	"time"
+
+	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/internal/jwt"
+	"github.com/cogtok/cogtok/profiles"
+)
+
+// defaultMinTTL is for how long a token has to live yet when nobody says.
+const defaultMinTTL = 2 * time.Minute
+
+// A held token is one in memory, with what is needed to tell how old it is.
+type held struct {
+	jwt      string
+	claims   jwt.Claims
+	received instant
+}
+
+// hold decodes a token. asked is the last moment that is surely not after the
+// token was made, such as just before the request for it.
+//
+// That moment stands for the token's `iat` from then on: the difference of the
+// two is how far the server's clock is from ours, so neither a wrong clock
+// nor a slow answer makes the token look younger than it is.
+func hold(token string, asked instant) (held, error) {
+	c, err := jwt.Decode(token)
+	if err != nil {
+		return held{}, err
+	}
+	return held{jwt: token, claims: c, received: asked}, nil
+}
+
+// life is how long the token lives in all.
+func (h held) life() time.Duration { return h.claims.Expires.Sub(h.claims.IssuedAt) }
+
+// left is how long it lives yet; not above 0 when it has expired. A held that
+// holds nothing has expired.
+func (h held) left(now instant) time.Duration {
+	if h.jwt == "" {
+		return 0
+	}
+	// A token is made up to a second after its `iat`, which is cut to whole
+	// seconds (RFC 7519, section 2): that second is not ours.
+	return h.life() - time.Second - now.since(h.received)
+}
+
+// A wanted token is what a request asks for.
+type wanted struct {
+	kind   string // agent.TypeID or agent.TypeAccess
+	minTTL time.Duration
+	given  bool // minTTL was given, by the request or the profile
+	force  bool
+}
+
+// want works out what a request asks for. Kind: KindUsage.
+func want(p profiles.Profile, r agent.TokenRequest) (wanted, error) {
+	w := wanted{kind: r.Type, force: r.Force, minTTL: p.MinTTL, given: p.MinTTL > 0}
+	if w.kind == "" {
+		w.kind = p.Token
+	}
+	if w.kind != agent.TypeID && w.kind != agent.TypeAccess {
+		return wanted{}, agent.Errorf(agent.KindUsage, "profile %s: the type of a token is id or access", p.Name)
+	}
+	if r.MinTTL != nil {
+		if *r.MinTTL < 0 || *r.MinTTL > int64(maxMinTTL/time.Second) {
+			return wanted{}, agent.Errorf(agent.KindUsage, "profile %s: min-ttl is from 0 to %d seconds", p.Name, int64(maxMinTTL/time.Second))
+		}
+		w.minTTL, w.given = time.Duration(*r.MinTTL)*time.Second, true
+	}
+	return w, nil
+}
+
+// maxMinTTL is far above the longest life that Cognito gives a token, a day.
+const maxMinTTL = 366 * 24 * time.Hour
+
+// need is how long h has to live yet to be handed out without renewing.
+func (w wanted) need(h held) time.Duration {
+	if w.given {
+		return w.minTTL
+	}
+	return usual(h)
+}
+
+// usual is the need of a request that says nothing.
+func usual(h held) time.Duration { return min(defaultMinTTL, h.life()/2) }
+
+// possible fails with KindMinTTLTooLong when no token like h can live as long
+// as asked. Nothing is known as long as there is no token.
+func (w wanted) possible(p profiles.Profile, h held) error {
+	if h.jwt == "" || !w.given || w.minTTL <= h.life() {
+		return nil
+	}
+	return agent.Errorf(agent.KindMinTTLTooLong, "profile %s: a min-ttl of %s is more than the %s that its %s tokens live",
+		p.Name, short(w.minTTL), short(h.life()), w.kind).WithHint("ask for less, or raise the token's life in the app client")
+}
+
+// short prints a duration without the units that are zero: 1h, not 1h0m0s.
+func short(d time.Duration) string {
+	d = d.Round(time.Second)
+	s := d.String()
+	if d >= time.Minute && d%time.Minute == 0 {
+		s = s[:len(s)-len("0s")]
+	}
+	if d >= time.Hour && d%time.Hour == 0 {
+		s = s[:len(s)-len("0m")]
+	}
+	return s
+}

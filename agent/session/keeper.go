@@ -1,0 +1,173 @@
+package session
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/profiles"
+	"github.com/cogtok/cogtok/store"
+)
+
+// A Config is what a Keeper is made of.
+type Config struct {
+	// Load reads the config file at Path, and is called again when the file has
+	// changed. Its error is shown to the user.
+	Load func() (profiles.Config, error)
+	Path string
+	// Provider signs in and renews.
+	Provider Provider
+	// Vaults by `store:` setting.
+	Vaults map[string]store.Vault
+	// StateDir is a directory of the user's own, for what has to be remembered
+	// though no store can be reached. It holds no secrets.
+	StateDir string
+	Clock    Clock
+	// Version is the answer to the version method.
+	Version agent.Version
+	// Stop ends the agent after the calls in flight; it doesn't wait for that.
+	Stop func()
+	// Renewed is called when tokens have come in; nil: nobody wants to know.
+	Renewed func()
+	// Logf writes a line to the log; nil: no log. It is given no secret.
+	Logf func(format string, args ...any)
+}
+
+// A Keeper holds the sessions of a user's profiles. It implements agent.Agent.
+type Keeper struct {
+	cfg    Config
+	source *source
+	guard  *guard
+	ctx    context.Context // of all work; ends with Close
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+	closed chan struct{} // closed when Close begins: no timers from then on
+	once   sync.Once
+
+	mu            sync.Mutex
+	sessions      map[string]*session // by store and SessionID
+	keyholes      map[string]*keyhole // by store
+	versionKeys   map[string][]byte   // by store
+	clientSecrets map[string]agent.Secret
+	secretChanges int // so that a secret that was read before a change isn't kept
+}
+
+var _ agent.Agent = (*Keeper)(nil)
+
+// New returns a Keeper with the profiles of the config. A broken config is
+// told to whoever asks for one of its profiles. Close ends the Keeper.
+func New(cfg Config) *Keeper {
+	if cfg.Logf == nil {
+		cfg.Logf = func(string, ...any) {}
+	}
+	k := &Keeper{
+		cfg:           cfg,
+		closed:        make(chan struct{}),
+		sessions:      map[string]*session{},
+		keyholes:      map[string]*keyhole{},
+		versionKeys:   map[string][]byte{},
+		clientSecrets: map[string]agent.Secret{},
+	}
+	k.source = newSource(cfg.Load, cfg.Path, k.now, k.configChanged)
+	k.guard = newGuard(cfg.StateDir, cfg.Clock.Wall, cfg.Logf)
+	k.ctx, k.cancel = context.WithCancel(context.Background())
+	return k
+}
+
+func (k *Keeper) now() instant { return k.cfg.Clock.now() }
+
+// spawn runs work that outlives the call that it began in, but not the Keeper.
+func (k *Keeper) spawn(f func()) { k.work.Go(f) }
+
+// sleep waits, and reports whether the Keeper still goes on.
+func (k *Keeper) sleep(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-k.closed:
+		return false
+	}
+}
+
+func (k *Keeper) renewed() {
+	if k.cfg.Renewed != nil {
+		k.cfg.Renewed()
+	}
+}
+
+// Close ends the Keeper when no call is in flight any more. Work that is under
+// way gets until ctx ends, then it is broken off. At last it saves what could
+// not be saved before.
+func (k *Keeper) Close(ctx context.Context) {
+	k.once.Do(func() { close(k.closed) })
+	stop := context.AfterFunc(ctx, k.cancel)
+	k.work.Wait()
+	stop()
+	k.cancel()
+	for _, s := range k.allSessions() {
+		s.saveNow(context.WithoutCancel(ctx))
+	}
+}
+
+func (k *Keeper) allSessions() []*session {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var all []*session
+	for _, s := range k.sessions {
+		all = append(all, s)
+	}
+	return all
+}
+
+// session returns the session of a profile; profiles with the same identity
+// and store have one together.
+func (k *Keeper) session(p profiles.Profile) *session {
+	key := sessionKey(p)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s := k.sessions[key]
+	if s == nil {
+		s = newSession(k, p)
+		k.sessions[key] = s
+	}
+	return s
+}
+
+func sessionKey(p profiles.Profile) string { return p.Store + "\n" + p.SessionID() }
+
+// endPauses lets every session ask Cognito again at once: something has
+// changed that may have been the reason of a failure.
+func (k *Keeper) endPauses() {
+	for _, s := range k.allSessions() {
+		s.mu.Lock()
+		s.pause = pause{}
+		s.mu.Unlock()
+	}
+}
+
+// Version implements agent.Agent.
+func (k *Keeper) Version(context.Context, agent.Caller, agent.None) (agent.Version, error) {
+	return k.cfg.Version, nil
+}
+
+// Stop implements agent.Agent.
+func (k *Keeper) Stop(context.Context, agent.Caller, agent.None) (agent.None, error) {
+	k.cfg.Stop()
+	return agent.None{}, nil
+}
+
+// named returns err with a message that names the profile.
+func named(p profiles.Profile, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := *agent.AsError(err)
+	if !strings.Contains(e.Message, "profile "+p.Name) {
+		e.Message = "profile " + p.Name + ": " + e.Message
+	}
+	return &e
+}

@@ -1,0 +1,131 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/profiles"
+)
+
+// Login implements agent.Agent.
+func (k *Keeper) Login(ctx context.Context, c agent.Caller, r agent.LoginRequest) (agent.ProfileStatus, error) {
+	p, err := k.profile(r.Profile)
+	if err != nil {
+		return agent.ProfileStatus{}, err
+	}
+	if err := k.unlock(ctx, c, p); err != nil {
+		return agent.ProfileStatus{}, named(p, err)
+	}
+	s := k.session(p)
+	try, err := s.login(ctx, c, p, r.Password)
+	if err != nil {
+		return agent.ProfileStatus{}, named(p, err)
+	}
+	if try != nil {
+		k.offerToKeep(ctx, c, try)
+	}
+	return k.statusOf(p), nil
+}
+
+// login signs in because a person wants it. A sign-in that is under way
+// already counts, unless the request came with a password of its own: then
+// that one is tried. try is nil when it was somebody else's.
+func (s *session) login(ctx context.Context, c agent.Caller, p profiles.Profile, password agent.Secret) (*signIn, error) {
+	for {
+		s.mu.Lock()
+		j := s.signingIn
+		if j == nil || !password.Empty() && j.isAsking() {
+			try, leave := s.startSigningIn(ctx, c, p, true, password)
+			s.mu.Unlock()
+			defer leave()
+			return try, try.job.wait(ctx, c.Prompter)
+		}
+		s.mu.Unlock()
+		err := waitJoined(ctx, c, j)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case !password.Empty():
+			continue // now its own
+		case err == nil, j.person, err == errSomebodyElse:
+			return nil, err
+		}
+	}
+}
+
+// waitJoined joins a job and waits for it.
+func waitJoined(ctx context.Context, c agent.Caller, j *job) error {
+	defer j.join(ctx, c.Prompter)()
+	return j.wait(ctx, c.Prompter)
+}
+
+// signInAgain signs in for a token request, after what was renewed is over: by
+// the stored password, else by asking. why says what ended the session.
+// signIns is how many there had been when the request came: if there was
+// another one since, there is nothing left to do.
+func (s *session) signInAgain(ctx context.Context, c agent.Caller, p profiles.Profile, signIns int, why error) error {
+	if s.keeper.guard.signedOut(s.name) {
+		return why // after a logout nothing is done by itself until the next login
+	}
+	s.mu.Lock()
+	if s.signIns != signIns {
+		s.mu.Unlock()
+		return nil
+	}
+	j := s.signingIn
+	if j == nil {
+		if s.record.NeedsPerson && c.Prompter == nil {
+			s.mu.Unlock()
+			return why
+		}
+		try, leave := s.startSigningIn(ctx, c, p, false, agent.Secret{})
+		s.mu.Unlock()
+		defer leave()
+		if err := try.job.wait(ctx, c.Prompter); err != errNoPassword {
+			return err
+		}
+		return why
+	}
+	s.mu.Unlock()
+	err := waitJoined(ctx, c, j)
+	switch {
+	case err == nil:
+		return nil
+	case c.Prompter != nil && !j.canAsk && agent.AsError(err).Code == agent.CodePerson:
+		return s.signInAgain(ctx, c, p, signIns, why) // it had nobody to ask, and now there is somebody
+	case err == errNoPassword:
+		return why
+	}
+	return err
+}
+
+func (s *session) countSignIns() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.signIns
+}
+
+// offerToKeep asks whether a password that was typed and is right shall be
+// kept, and keeps it. Whatever goes wrong here, the person is signed in.
+func (k *Keeper) offerToKeep(ctx context.Context, c agent.Caller, t *signIn) {
+	p, used := t.profile, t.usedPassword()
+	if c.Prompter == nil || !t.given.Empty() || used.stored != "" || used.secret.Empty() || p.Store == profiles.StoreMemory {
+		return
+	}
+	text := fmt.Sprintf("Keep the password of profile %s in the %s, so that cogtok can sign in again by itself?", p.Name, places[p.Store])
+	answer, err := c.Prompter.Ask(ctx, agent.Prompt{Kind: agent.PromptConfirm, Text: text, Echo: true, Profile: p.Name})
+	if err != nil || strings.ToLower(strings.TrimSpace(answer.Reveal())) != "y" {
+		return
+	}
+	if err := k.putSecret(ctx, p.Store, p.Name, agent.SecretPassword, used.secret); err != nil {
+		t.session.setProblem(agent.Errorf(agent.KindStore, "the password was not kept: %s", agent.AsError(err).Message))
+	}
+}
+
+// places says where a store keeps secrets, for people.
+var places = map[string]string{
+	profiles.StoreKeychain: "keychain",
+	profiles.StoreFile:     "encrypted file",
+}

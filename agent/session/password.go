@@ -1,0 +1,234 @@
+package session
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/profiles"
+	"github.com/cogtok/cogtok/store"
+)
+
+// A usedPassword is the one that a sign-in was tried with.
+type usedPassword struct {
+	secret  agent.Secret
+	version string
+	stored  string // the profile whose stored one it is; empty: typed or given
+}
+
+// findPassword is the Login.Password of a sign-in: the one that came with the
+// request, else the stored one if it may be tried, else one that is asked for.
+func (t *signIn) findPassword(ctx context.Context) (agent.Secret, error) {
+	if !t.given.Empty() {
+		return t.use(ctx, usedPassword{secret: t.given})
+	}
+	stored, err := t.storedPassword(ctx)
+	if err == nil {
+		return stored, nil
+	}
+	if t.job.canAsk && agent.AsError(err).Code == agent.CodePerson {
+		var typed agent.Secret
+		if typed, err = t.askPassword(ctx, err); err == nil {
+			return t.use(ctx, usedPassword{secret: typed})
+		}
+	}
+	t.refusal = err
+	return agent.Secret{}, err
+}
+
+// askPassword asks for the password; why says why the stored one won't do.
+func (t *signIn) askPassword(ctx context.Context, why error) (agent.Secret, error) {
+	text := fmt.Sprintf("Password for %s (profile %s)", t.profile.Username, t.profile.Name)
+	if agent.KindOf(why) == agent.KindPasswordRefusedBefore {
+		text = "The stored password was refused. " + text
+	}
+	typed, err := t.Ask(ctx, agent.Prompt{Kind: agent.PromptPassword, Text: text})
+	if err == nil && typed.Empty() {
+		err = agent.Errorf(agent.KindPromptUnanswered, "profile %s: no password was given", t.profile.Name)
+	}
+	return typed, err
+}
+
+var errNoPassword error = agent.Errorf(agent.KindLoginRequired, "sign-in needed, and no password is stored").
+	WithHint("run: cogtok login in a terminal")
+
+// use notes which password the sign-in is tried with.
+func (t *signIn) use(ctx context.Context, u usedPassword) (agent.Secret, error) {
+	if u.version == "" {
+		version, err := t.session.keeper.passwordVersion(ctx, t.profile, u.secret)
+		if err != nil {
+			return agent.Secret{}, err
+		}
+		u.version = version
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.password = u
+	return u.secret, nil
+}
+
+// storedPassword returns the stored password after it has counted the try. It
+// fails with a kind of agent.CodePerson when none is stored or it must not be
+// tried: after a refusal, or too often where nobody stands behind the try.
+func (t *signIn) storedPassword(ctx context.Context) (agent.Secret, error) {
+	k := t.session.keeper
+	u, err := k.findStoredPassword(ctx, t.profile)
+	if err == nil && u.secret.Empty() {
+		err = errNoPassword
+	}
+	if err != nil {
+		return agent.Secret{}, err
+	}
+	if u.version, err = k.passwordVersion(ctx, t.profile, u.secret); err != nil {
+		return agent.Secret{}, err
+	}
+	if err := k.guard.reserve(userKey(t.profile), u.version, t.job.person && t.job.canAsk); err != nil {
+		return agent.Secret{}, t.notTried(err)
+	}
+	return t.use(ctx, u)
+}
+
+// notTried says why the stored password isn't tried.
+func (t *signIn) notTried(err error) error {
+	name := t.profile.Name
+	switch {
+	case errors.Is(err, errRefusedBefore):
+		return agent.Errorf(agent.KindPasswordRefusedBefore, "profile %s: the stored password was refused before and isn't tried again", name).
+			WithHint("run: cogtok login %s, or: cogtok secret set %s password", name, name)
+	case errors.Is(err, errTriedBefore), errors.Is(err, errTooManyTries):
+		return agent.Errorf(agent.KindLoginRequired, "sign-in needed for profile %s: %v", name, err).
+			WithHint("run: cogtok login %s", name)
+	}
+	t.session.keeper.cfg.Logf("session: counting a sign-in: %v", err)
+	return agent.Errorf(agent.KindLoginRequired, "sign-in needed for profile %s: the stored password isn't tried, since the try can't be noted in %s", name, t.session.keeper.guard.path).
+		WithHint("make room on the disk, or run: cogtok login %s", name)
+}
+
+// settle notes what came of the try, and keeps a changed password where the
+// old one was.
+func (t *signIn) settle(ctx context.Context, in SignedIn, err error) {
+	t.mu.Lock()
+	u := t.password
+	t.mu.Unlock()
+	if u.version == "" {
+		return
+	}
+	k := t.session.keeper
+	if e := k.guard.settle(userKey(t.profile), u.version, outcomeOf(err)); e != nil {
+		k.cfg.Logf("session: noting what came of a sign-in: %v", e)
+	}
+	if agent.KindOf(err) == agent.KindPromptNeeded {
+		t.session.needsPerson(ctx)
+	}
+	if in.NewPassword.Empty() {
+		return
+	}
+	if u.stored != "" {
+		if e := k.putSecret(ctx, t.profile.Store, u.stored, agent.SecretPassword, in.NewPassword); e != nil {
+			k.cfg.Logf("session: storing a changed password: %v", e)
+		}
+	}
+	t.mu.Lock()
+	t.password.secret = in.NewPassword
+	t.mu.Unlock()
+}
+
+// outcomeOf tells from a sign-in's error whether the password was wrong. What
+// can't be told counts as unanswered.
+func outcomeOf(err error) outcome {
+	switch agent.KindOf(err) {
+	case "", agent.KindPromptNeeded, agent.KindCodeWrong, agent.KindCodeExpired, agent.KindUnknownChallenge, agent.KindPasswordPolicy:
+		return succeeded // Cognito went on to the next step
+	case agent.KindWrongPassword, agent.KindUserNotFound, agent.KindPasswordExpired, agent.KindPasswordReset, agent.KindUserNotConfirmed:
+		return refused
+	case agent.KindFlowNotEnabled, agent.KindClientNotFound, agent.KindConfig, agent.KindAWSCredentials:
+		return unjudged
+	}
+	return unanswered
+}
+
+// needsPerson notes that signing in takes more than a password, so that it
+// isn't tried again where nobody can be asked: each try may send an SMS.
+func (s *session) needsPerson(ctx context.Context) {
+	if s.takeTurn(ctx) != nil {
+		return
+	}
+	defer s.endTurn()
+	if s.load(ctx) != nil {
+		return
+	}
+	s.mu.Lock()
+	s.record.NeedsPerson = true
+	r := s.record
+	s.mu.Unlock()
+	if err := s.writeRecord(ctx, r); err != nil {
+		s.keeper.cfg.Logf("session: noting that a sign-in needs a person: %v", err)
+	}
+}
+
+// findStoredPassword looks under the profile's name, then under those of the
+// profiles that it extends as long as they mean the same user.
+func (k *Keeper) findStoredPassword(ctx context.Context, p profiles.Profile) (usedPassword, error) {
+	for _, name := range k.lineage(p, sameUser) {
+		secret, err := k.getSecret(ctx, p.Store, name, agent.SecretPassword)
+		if err != nil || !secret.Empty() {
+			return usedPassword{secret: secret, stored: name}, err
+		}
+	}
+	return usedPassword{}, nil
+}
+
+func sameUser(a, b profiles.Profile) bool {
+	return a.Store == b.Store && userKey(a) == userKey(b)
+}
+
+// passwordVersion returns a name for a password that tells nothing about it
+// and that changes when the password does.
+func (k *Keeper) passwordVersion(ctx context.Context, p profiles.Profile, password agent.Secret) (string, error) {
+	key, err := k.versionKey(ctx, p.Store)
+	if err != nil {
+		return "", err
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(password.Reveal()))
+	return hex.EncodeToString(mac.Sum(nil)[:16]), nil
+}
+
+// versionKeyName is the name in a vault's Sessions of the key that passwords'
+// versions are made with. It lies there, sealed, and not beside the versions:
+// with both at hand weak passwords could be guessed.
+const versionKeyName = "password-version-key"
+
+// versionKey returns the key, which it makes at the first call. It is also how
+// a sign-in finds out whether the store can be used at all.
+func (k *Keeper) versionKey(ctx context.Context, kind string) ([]byte, error) {
+	k.mu.Lock()
+	key := k.versionKeys[kind]
+	k.mu.Unlock()
+	if key != nil {
+		return key, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	sessions := k.cfg.Vaults[kind].Sessions
+	key, err := sessions.Get(ctx, versionKeyName)
+	if errors.Is(err, store.ErrNotFound) {
+		key = make([]byte, 32)
+		_, _ = rand.Read(key) // never fails
+		err = sessions.Put(ctx, versionKeyName, key)
+	}
+	if err != nil {
+		return nil, k.storeError(kind, err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.versionKeys[kind] == nil {
+		k.versionKeys[kind] = key
+	}
+	return k.versionKeys[kind], nil
+}

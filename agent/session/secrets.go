@@ -1,0 +1,230 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/internal/printable"
+	"github.com/cogtok/cogtok/profiles"
+	"github.com/cogtok/cogtok/store"
+)
+
+// SetSecret implements agent.Agent.
+func (k *Keeper) SetSecret(ctx context.Context, c agent.Caller, r agent.SetSecretRequest) (agent.None, error) {
+	p, err := k.secretOf(ctx, c, r.Profile, r.Kind)
+	if err != nil {
+		return agent.None{}, err
+	}
+	if r.Value.Empty() {
+		return agent.None{}, agent.Errorf(agent.KindUsage, "profile %s: the %s is empty", p.Name, r.Kind).
+			WithHint("to remove it, run: cogtok secret delete %s %s", p.Name, r.Kind)
+	}
+	if err := k.putSecret(ctx, p.Store, p.Name, r.Kind, r.Value); err != nil {
+		return agent.None{}, named(p, err)
+	}
+	if r.Kind == agent.SecretPassword {
+		err = k.entrusted(ctx, p, r.Value)
+	}
+	return agent.None{}, named(p, err)
+}
+
+// entrusted lets a password be tried that a person has just stored.
+func (k *Keeper) entrusted(ctx context.Context, p profiles.Profile, password agent.Secret) error {
+	version, err := k.passwordVersion(ctx, p, password)
+	if err != nil {
+		return err
+	}
+	if err := k.guard.entrusted(userKey(p), version); err != nil {
+		k.cfg.Logf("session: noting a new password: %v", err)
+	}
+	return nil
+}
+
+// DeleteSecret implements agent.Agent.
+func (k *Keeper) DeleteSecret(ctx context.Context, c agent.Caller, r agent.SecretRequest) (agent.None, error) {
+	p, err := k.secretOf(ctx, c, r.Profile, r.Kind)
+	if err != nil {
+		return agent.None{}, err
+	}
+	return agent.None{}, named(p, k.deleteSecret(ctx, p, r.Kind))
+}
+
+// secretOf checks a request about a secret and unlocks its store.
+func (k *Keeper) secretOf(ctx context.Context, c agent.Caller, profile, kind string) (profiles.Profile, error) {
+	p, err := k.profile(profile)
+	if err != nil {
+		return p, err
+	}
+	if !slices.Contains(agent.SecretKinds, kind) {
+		return p, agent.Errorf(agent.KindUsage, "profile %s: there is no secret %q", p.Name, printable.Limit(kind, 40)).
+			WithHint("the secrets of a profile are %s", strings.Join(agent.SecretKinds, " and "))
+	}
+	return p, named(p, k.unlock(ctx, c, p))
+}
+
+// ListSecrets implements agent.Agent. Of one profile it needs an answer from
+// the store; of all it lists what can be read.
+func (k *Keeper) ListSecrets(ctx context.Context, c agent.Caller, r agent.StatusRequest) (agent.SecretList, error) {
+	list, err := k.profilesOf(r.Profile)
+	if err != nil {
+		return agent.SecretList{}, err
+	}
+	found := agent.SecretList{Secrets: []agent.SecretEntry{}}
+	for _, p := range list {
+		if err := k.unlock(ctx, c, p); err != nil {
+			return agent.SecretList{}, named(p, err)
+		}
+		for _, kind := range agent.SecretKinds {
+			secret, err := k.getSecret(ctx, p.Store, p.Name, kind)
+			if err != nil {
+				return agent.SecretList{}, named(p, err)
+			}
+			if !secret.Empty() {
+				found.Secrets = append(found.Secrets, agent.SecretEntry{Profile: p.Name, Kind: kind, Store: p.Store})
+			}
+		}
+	}
+	return found, nil
+}
+
+// clientSecret returns the app client's secret, empty if it has none. It is
+// read once a run: under the profile's name, or that of a profile that it
+// extends and that means the same app client.
+func (k *Keeper) clientSecret(ctx context.Context, p profiles.Profile) (agent.Secret, error) {
+	k.mu.Lock()
+	secret, known := k.clientSecrets[p.Name]
+	changes := k.secretChanges
+	k.mu.Unlock()
+	if known {
+		return secret, nil
+	}
+	for _, name := range k.lineage(p, sameClient) {
+		var err error
+		if secret, err = k.getSecret(ctx, p.Store, name, agent.SecretClientSecret); err != nil {
+			return agent.Secret{}, err
+		}
+		if !secret.Empty() {
+			break
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.secretChanges == changes {
+		k.clientSecrets[p.Name] = secret
+	}
+	return secret, nil
+}
+
+func sameClient(a, b profiles.Profile) bool {
+	return a.Store == b.Store && a.ClientID == b.ClientID && a.UserPoolID == b.UserPoolID && a.Endpoint == b.Endpoint
+}
+
+// forgetClientSecrets makes the next use read them again.
+func (k *Keeper) forgetClientSecrets() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	clear(k.clientSecrets)
+	k.secretChanges++
+}
+
+// noteClientSecret forgets the client secret that Cognito found wrong.
+func (k *Keeper) noteClientSecret(err error) {
+	if agent.KindOf(err) == agent.KindClientSecret {
+		k.forgetClientSecrets()
+	}
+}
+
+// lineage returns the name of p and those of the profiles that it extends as
+// long as they are alike. A profile that isn't there any more ends the line.
+func (k *Keeper) lineage(p profiles.Profile, alike func(a, b profiles.Profile) bool) []string {
+	names := []string{p.Name}
+	config := k.source.current()
+	for _, name := range p.Extends {
+		ancestor, ok := config.Profiles[name]
+		if !ok || !alike(p, ancestor) {
+			break
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// getSecret returns what the user has entrusted; empty if there is nothing.
+func (k *Keeper) getSecret(ctx context.Context, kind, profile, secret string) (agent.Secret, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	value, err := k.cfg.Vaults[kind].Secrets.Get(ctx, secretName(profile, secret))
+	if errors.Is(err, store.ErrNotFound) {
+		return agent.Secret{}, nil
+	}
+	if err != nil {
+		return agent.Secret{}, k.storeError(kind, err)
+	}
+	defer clear(value)
+	return agent.NewSecret(string(value)), nil
+}
+
+func (k *Keeper) putSecret(ctx context.Context, kind, profile, secret string, value agent.Secret) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	defer k.secretsChanged()
+	if err := k.cfg.Vaults[kind].Secrets.Put(ctx, secretName(profile, secret), []byte(value.Reveal())); err != nil {
+		return k.storeError(kind, err)
+	}
+	return nil
+}
+
+func (k *Keeper) deleteSecret(ctx context.Context, p profiles.Profile, secret string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	defer k.secretsChanged()
+	if err := k.cfg.Vaults[p.Store].Secrets.Delete(ctx, secretName(p.Name, secret)); err != nil {
+		return k.storeError(p.Store, err)
+	}
+	return nil
+}
+
+// secretsChanged lets what failed for want of the right secret be tried again.
+func (k *Keeper) secretsChanged() {
+	k.forgetClientSecrets()
+	k.endPauses()
+}
+
+// secretName is the name in a vault's Secrets.
+func secretName(profile, secret string) string { return profile + "/" + secret }
+
+// storeError makes an error for people of what a store returned.
+func (k *Keeper) storeError(kind string, err error) error {
+	var unavailable *store.UnavailableError
+	switch {
+	case errors.Is(err, store.ErrLocked):
+		return agent.Errorf(agent.KindLocked, "the secrets of `store: %s` are locked", kind).
+			WithHint("run a cogtok command in a terminal: it asks for the passphrase")
+	case errors.As(err, &unavailable):
+		if unavailable.Err != nil {
+			k.cfg.Logf("session: store %s: %v: %v", kind, err, unavailable.Err)
+		}
+		return agent.Errorf(agent.KindStore, "the store can't be used: %s", unavailable.Reason).WithHint("%s", otherStores(kind, unavailable.Hint))
+	case errors.Is(err, context.DeadlineExceeded):
+		return agent.Errorf(agent.KindStore, "the store (%s) didn't answer in time", kind).WithHint("%s", otherStores(kind, ""))
+	case errors.Is(err, context.Canceled):
+		return err
+	}
+	k.cfg.Logf("session: store %s: %v", kind, err)
+	return agent.Errorf(agent.KindStore, "the store (%s) can't be used", kind).WithHint("see: cogtok agent log")
+}
+
+// otherStores adds to a hint how to do without the keychain.
+func otherStores(kind, hint string) string {
+	if kind != profiles.StoreKeychain {
+		return hint
+	}
+	const others = "put `store: file` (asks for a passphrase) or `store: memory` (until the agent stops) in the config"
+	if hint == "" {
+		return others
+	}
+	return hint + "; or " + others
+}

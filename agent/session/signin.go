@@ -1,0 +1,140 @@
+package session
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/profiles"
+)
+
+// signInTimeout is how long a sign-in may take in all: a few questions and the
+// requests between them.
+const signInTimeout = 15 * time.Minute
+
+// A signIn is one sign-in on its way. It is the prompter of its Provider.
+type signIn struct {
+	session *session
+	profile profiles.Profile
+	job     *job
+	given   agent.Secret // the password that came with the request
+	logouts int          // session.logouts at the start
+
+	mu       sync.Mutex
+	asked    instant // when the last answer came, or when it began
+	more     bool    // it asked for more than the password
+	password usedPassword
+	refusal  error // why there was no password
+}
+
+// startSigningIn starts the job on behalf of a caller; mu is held. leave is
+// the caller's leaving of it.
+func (s *session) startSigningIn(ctx context.Context, c agent.Caller, p profiles.Profile, person bool, given agent.Secret) (try *signIn, leave func()) {
+	try = &signIn{
+		session: s, profile: p, job: newJob(), given: given,
+		logouts: s.logouts, asked: s.keeper.now(),
+	}
+	try.job.person, try.job.canAsk = person, c.Prompter != nil
+	leave = try.job.join(ctx, c.Prompter)
+	s.signingIn = try.job
+	s.keeper.spawn(func() {
+		ctx, cancel := context.WithTimeout(s.keeper.ctx, signInTimeout)
+		defer cancel()
+		err := try.run(ctx)
+		s.mu.Lock()
+		if s.signingIn == try.job {
+			s.signingIn = nil
+		}
+		if err != nil && ctx.Err() == nil {
+			s.problem = err
+		}
+		s.mu.Unlock()
+		try.job.finish(err)
+	})
+	return try, leave
+}
+
+// run signs in. The store is looked at before anything is asked: without it
+// the person would sign in for nothing.
+func (t *signIn) run(ctx context.Context) error {
+	k := t.session.keeper
+	if _, err := k.versionKey(ctx, t.profile.Store); err != nil {
+		return err
+	}
+	secret, err := k.clientSecret(ctx, t.profile)
+	if err != nil {
+		return err
+	}
+	login := Login{ClientSecret: secret, Password: t.findPassword}
+	if t.job.canAsk {
+		login.Prompter = t
+	}
+	in, err := k.cfg.Provider.SignIn(ctx, t.profile, login)
+	t.settle(ctx, in, err)
+	if err != nil {
+		k.noteClientSecret(err)
+		if t.refusal != nil {
+			err = t.refusal
+		}
+		return err
+	}
+	return t.keep(ctx, in.Grant)
+}
+
+// keep stores the outcome and publishes it.
+func (t *signIn) keep(ctx context.Context, g Grant) error {
+	s := t.session
+	a, err := accept(t.profile, g, "", t.lastAsked())
+	if err != nil {
+		return err
+	}
+	r := record{Version: 1, Session: s.id, Subject: a.subject, NeedsPerson: t.more}.with(g)
+	if r.SignedInAt.IsZero() {
+		r.SignedInAt = s.keeper.now().wall.UTC()
+	}
+	if err := s.takeTurn(ctx); err != nil {
+		return err
+	}
+	defer s.endTurn()
+	if !t.job.person && s.wasLoggedOut(t.logouts) {
+		return errLoggedOut
+	}
+	saved := s.writeRecord(ctx, r)
+	if err := s.keeper.guard.setSignedOut(s.name, false); err != nil {
+		s.keeper.cfg.Logf("session: noting a login: %v", err)
+	}
+	s.mu.Lock()
+	s.signIns++
+	s.mu.Unlock()
+	s.publish(r, a, saved)
+	return nil
+}
+
+// Ask implements agent.Prompter for the Provider.
+func (t *signIn) Ask(ctx context.Context, q agent.Prompt) (agent.Secret, error) {
+	q.Profile = t.profile.Name
+	answer, err := t.job.Ask(ctx, q)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.asked = t.session.keeper.now()
+	if q.Kind != agent.PromptPassword && q.Kind != agent.PromptNotice {
+		t.more = true
+	}
+	return answer, err
+}
+
+// usedPassword is the password that the sign-in ended with.
+func (t *signIn) usedPassword() usedPassword {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.password
+}
+
+// lastAsked is a moment that is surely before the tokens were made: all that
+// comes after the last answer is requests.
+func (t *signIn) lastAsked() instant {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.asked
+}

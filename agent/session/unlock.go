@@ -1,0 +1,196 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os/exec"
+	"time"
+
+	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/profiles"
+	"github.com/cogtok/cogtok/store"
+)
+
+// How a store gets its passphrase.
+const (
+	passphraseTries   = 3                // that a person has
+	passphraseTimeout = 30 * time.Second // of passphrase_command
+	passphrasePause   = time.Minute      // after passphrase_command failed and nobody is there to see it
+	maxPassphrase     = 4096             // bytes
+)
+
+// A keyhole is the state of the unlocking of one vault.
+type keyhole struct {
+	unlocking *job
+	failed    error // of passphrase_command
+	failedAt  instant
+}
+
+// unlock makes sure that the profile's vault has its passphrase: from
+// passphrase_command if there is one, else from the person. It is asked for
+// once, however many wait. Kind: KindLocked.
+func (k *Keeper) unlock(ctx context.Context, c agent.Caller, p profiles.Profile) error {
+	lock := k.cfg.Vaults[p.Store].Lock
+	if lock == nil || !lock.Locked() {
+		return nil
+	}
+	command := k.source.current().PassphraseCommand
+	if len(command) == 0 && c.Prompter == nil {
+		return errLocked
+	}
+	k.mu.Lock()
+	hole := k.keyholes[p.Store]
+	if hole == nil {
+		hole = &keyhole{}
+		k.keyholes[p.Store] = hole
+	}
+	if c.Prompter == nil && hole.failed != nil && k.now().since(hole.failedAt) < passphrasePause {
+		defer k.mu.Unlock()
+		return hole.failed
+	}
+	j, isNew := hole.unlocking, false
+	if j == nil {
+		j, isNew = newJob(), true
+		hole.unlocking = j
+	}
+	leave := j.join(ctx, c.Prompter)
+	k.mu.Unlock()
+	defer leave()
+	if isNew {
+		k.spawn(func() { k.runUnlock(hole, j, lock, command) })
+	}
+	if err := j.wait(ctx, c.Prompter); !errors.Is(err, errSomebodyElse) {
+		return err
+	}
+	return errLocked
+}
+
+var errLocked = agent.Errorf(agent.KindLocked, "the secrets are locked, and nobody can be asked for the passphrase").
+	WithHint("run a cogtok command in a terminal, or put a passphrase_command in the config")
+
+func (k *Keeper) runUnlock(hole *keyhole, j *job, lock store.Lock, command []string) {
+	ctx, cancel := context.WithTimeout(k.ctx, signInTimeout)
+	defer cancel()
+	var err error
+	if len(command) > 0 {
+		err = unlockByCommand(ctx, lock, command)
+	} else {
+		err = unlockByPerson(ctx, lock, j)
+	}
+	k.mu.Lock()
+	hole.unlocking, hole.failed = nil, nil
+	if len(command) > 0 {
+		hole.failed, hole.failedAt = err, k.now()
+	}
+	k.mu.Unlock()
+	if err == nil {
+		k.endPauses()
+	}
+	j.finish(err)
+}
+
+// unlockByCommand runs passphrase_command, without a shell, and takes what it
+// prints less one newline. What it says on standard error isn't passed on: it
+// may be a secret.
+func unlockByCommand(ctx context.Context, lock store.Lock, command []string) error {
+	ctx, cancel := context.WithTimeout(ctx, passphraseTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	defer clear(out)
+	if err != nil {
+		var exit *exec.ExitError
+		switch {
+		case ctx.Err() != nil:
+			err = commandFailed("it didn't end within 30 seconds")
+		case errors.As(err, &exit):
+			err = commandFailed(exit.ProcessState.String())
+		default:
+			err = commandFailed("it can't be run")
+		}
+		return err
+	}
+	passphrase := bytes.TrimSuffix(bytes.TrimSuffix(out, []byte("\n")), []byte("\r"))
+	if len(passphrase) == 0 || len(passphrase) > maxPassphrase {
+		return commandFailed("it printed no passphrase")
+	}
+	err = lock.Unlock(ctx, passphrase)
+	if errors.Is(err, store.ErrWrongPassphrase) {
+		return commandFailed("what it prints is not the passphrase")
+	}
+	return lockError(err)
+}
+
+func commandFailed(why string) error {
+	return agent.Errorf(agent.KindLocked, "the secrets are locked, and passphrase_command failed: %s", why).
+		WithHint("run it in a terminal, and see `passphrase_command` in the config")
+}
+
+// unlockByPerson asks; for a new passphrase twice.
+func unlockByPerson(ctx context.Context, lock store.Lock, j *job) error {
+	isNew, err := lock.New()
+	if err != nil {
+		return lockError(err)
+	}
+	text := "Passphrase of cogtok's secrets"
+	for try := 1; ; try++ {
+		passphrase, err := askPassphrase(ctx, j, isNew, text)
+		if err == nil {
+			err = lock.Unlock(ctx, []byte(passphrase.Reveal()))
+		}
+		text = "Wrong passphrase. Passphrase of cogtok's secrets"
+		switch {
+		case errors.Is(err, errDiffer):
+			text = "The two differ. New passphrase for cogtok's secrets"
+		case !errors.Is(err, store.ErrWrongPassphrase):
+			return lockError(err)
+		}
+		if try == passphraseTries {
+			return agent.Errorf(agent.KindLocked, "the secrets are locked, and the passphrase was not given").
+				WithHint("run the command again")
+		}
+	}
+}
+
+var errDiffer = errors.New("the two passphrases differ")
+
+func askPassphrase(ctx context.Context, j *job, isNew bool, text string) (agent.Secret, error) {
+	if !isNew {
+		return askSecret(ctx, j, text)
+	}
+	if text == "Passphrase of cogtok's secrets" {
+		text = "New passphrase for cogtok's secrets"
+	}
+	first, err := askSecret(ctx, j, text)
+	if err != nil {
+		return first, err
+	}
+	second, err := askSecret(ctx, j, "The same passphrase again")
+	if err == nil && !first.Equal(second) {
+		err = errDiffer
+	}
+	return first, err
+}
+
+func askSecret(ctx context.Context, j *job, text string) (agent.Secret, error) {
+	s, err := j.Ask(ctx, agent.Prompt{Kind: agent.PromptPassphrase, Text: text})
+	if err == nil && s.Empty() {
+		err = agent.Errorf(agent.KindPromptUnanswered, "no passphrase was given")
+	}
+	return s, err
+}
+
+// lockError makes an error for people of what a store.Lock returned.
+func lockError(err error) error {
+	var unavailable *store.UnavailableError
+	var told *agent.Error
+	switch {
+	case err == nil, errors.As(err, &told):
+		return err
+	case errors.As(err, &unavailable):
+		return agent.Errorf(agent.KindStore, "the store can't be used: %s", unavailable.Reason).WithHint("%s", unavailable.Hint)
+	}
+	return agent.Errorf(agent.KindStore, "the store can't be opened").WithHint("see: cogtok agent log")
+}
