@@ -3,10 +3,12 @@ package cognito_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/cogtok/cogtok/agent"
 	"github.com/cogtok/cogtok/agent/session"
+	"github.com/cogtok/cogtok/cognito"
 	"github.com/cogtok/cogtok/profiles"
 )
 
@@ -45,6 +47,8 @@ var refusals = []struct {
 	{"InitiateAuth", "InvalidLambdaResponseException", "x", agent.KindLambda, nil},
 	{"InitiateAuth", "InternalErrorException", "x", agent.KindService, nil},
 	{"InitiateAuth", "BrandNewException", "marker", agent.KindRefused, []string{"BrandNewException", "agent log"}},
+	{"InitiateAuth", "CognitoLocal#Unsupported", "Cognito Local unsupported feature: marker", agent.KindRefused, []string{"doesn't know", "`auth: password`"}},
+	{"GlobalSignOut", "UnknownOperationException", "", agent.KindRefused, []string{"doesn't know", "signing out everywhere"}},
 	{"InitiateAuth", "\x1b[2J", "marker", agent.KindRefused, nil},
 
 	{"SMS_MFA", "CodeMismatchException", "Invalid verification code provided, please try again.", agent.KindPromptUnanswered, nil}, // asked again
@@ -128,3 +132,24 @@ func TestPolicyTextIsRedacted(t *testing.T) {
 		t.Errorf("asked %s", who.texts())
 	}
 }
+
+// AWS knows all operations: nothing makes its endpoints get the old one.
+func TestNoFallbackAtAWS(t *testing.T) {
+	var operations []string
+	p := cognito.NewWithTransport(cognito.Config{}, roundTripper(func(r *http.Request) (*http.Response, error) {
+		operations = append(operations, r.Header.Get("X-Amz-Target"))
+		w := httptest.NewRecorder()
+		refused(w, 400, "UnknownOperationException", "")
+		return w.Result(), nil
+	}))
+	profile := profiles.Profile{Name: "prod", Region: "us-east-1", UserPoolID: poolID, ClientID: "client", Username: "rob", Auth: profiles.AuthSRP}
+	_, err := p.Refresh(t.Context(), profile, agent.Secret{}, grant())
+	wantKind(t, err, agent.KindRefused, "cognito-idp.us-east-1.amazonaws.com")
+	if len(operations) != 1 {
+		t.Errorf("requests: %v", operations)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

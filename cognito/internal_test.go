@@ -57,9 +57,7 @@ func TestEndpoints(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c.profile.Name = "prod"
 			var sent urlRecorder
-			p := New(Config{})
-			p.http = &http.Client{Transport: &sent}
-			client, err := p.client(c.profile, nil)
+			client, err := NewWithTransport(Config{}, &sent).client(c.profile, nil)
 			if c.host == "" {
 				if agent.KindOf(err) != agent.KindConfig {
 					t.Errorf("got %v, want a config error", err)

@@ -25,32 +25,33 @@ func (p *Provider) Refresh(ctx context.Context, profile profiles.Profile, client
 	if err != nil {
 		return session.Grant{}, err
 	}
-	result, box, err := p.refresh(ctx, client, profile, clientSecret, g)
+	result, err := p.refresh(ctx, client, profile, clientSecret, g)
 	if err != nil {
-		return session.Grant{}, p.failure(ctx, attempt{op: opRefresh, profile: profile, box: box, clientSecret: clientSecret, secrets: []string{
-			g.RefreshToken.Reveal(), secretHash(clientSecret, g.Username, profile.ClientID),
-		}}, err)
+		return session.Grant{}, p.failure(ctx, attempt{
+			op: opRefresh, profile: profile, box: "ALLOW_REFRESH_TOKEN_AUTH", clientSecret: clientSecret,
+			secrets: []string{g.RefreshToken.Reveal(), secretHash(clientSecret, g.Username, profile.ClientID)},
+		}, err)
 	}
 	return renewed(profile, g, result)
 }
 
 // refresh uses GetTokensFromRefreshToken, which works with token rotation on or
-// off and needs no user name. Some servers that are not AWS don't know it and get REFRESH_TOKEN_AUTH. It
-// returns the box that the app client needs for the way that was taken.
-func (p *Provider) refresh(ctx context.Context, client *cip.Client, profile profiles.Profile, clientSecret agent.Secret, g session.Grant) (*types.AuthenticationResultType, string, error) {
-	const oldBox = "ALLOW_REFRESH_TOKEN_AUTH"
-	if p.knowsOnlyOld(profile.Endpoint) {
-		result, err := initiateRefresh(ctx, p, client, profile, clientSecret, g)
-		return result, oldBox, err
+// off and needs no user name. Servers of others that don't know it get
+// REFRESH_TOKEN_AUTH; AWS's own never do.
+func (p *Provider) refresh(
+	ctx context.Context, client *cip.Client, profile profiles.Profile, clientSecret agent.Secret, g session.Grant,
+) (*types.AuthenticationResultType, error) {
+	if !p.knowsOnlyOld(profile.Endpoint) {
+		result, err := getTokens(ctx, p, client, profile, clientSecret, g)
+		if err == nil || profile.Endpoint == "" || ctx.Err() != nil || !readAnswer(err).unknownOperation() {
+			return result, err
+		}
 	}
-	result, err := getTokens(ctx, p, client, profile, clientSecret, g)
-	if err == nil || profile.Endpoint == "" || ctx.Err() != nil || !readAnswer(err).unknownOperation() {
-		return result, "", err
-	}
-	if result, err = initiateRefresh(ctx, p, client, profile, clientSecret, g); err == nil {
+	result, err := initiateRefresh(ctx, p, client, profile, clientSecret, g)
+	if err == nil { // else it may have been the server's bad moment
 		p.rememberOld(profile.Endpoint)
 	}
-	return result, oldBox, err
+	return result, err
 }
 
 func (p *Provider) knowsOnlyOld(endpoint string) bool {
@@ -65,7 +66,9 @@ func (p *Provider) rememberOld(endpoint string) {
 	p.oldRefresh[endpoint] = true
 }
 
-func getTokens(ctx context.Context, p *Provider, client *cip.Client, profile profiles.Profile, clientSecret agent.Secret, g session.Grant) (*types.AuthenticationResultType, error) {
+func getTokens(
+	ctx context.Context, p *Provider, client *cip.Client, profile profiles.Profile, clientSecret agent.Secret, g session.Grant,
+) (*types.AuthenticationResultType, error) {
 	out, err := call(ctx, p, resendUnsent, client.GetTokensFromRefreshToken, &cip.GetTokensFromRefreshTokenInput{
 		ClientId:       aws.String(profile.ClientID),
 		RefreshToken:   aws.String(g.RefreshToken.Reveal()),
@@ -79,7 +82,11 @@ func getTokens(ctx context.Context, p *Provider, client *cip.Client, profile pro
 	return out.AuthenticationResult, nil
 }
 
-func initiateRefresh(ctx context.Context, p *Provider, client *cip.Client, profile profiles.Profile, clientSecret agent.Secret, g session.Grant) (*types.AuthenticationResultType, error) {
+// initiateRefresh hashes g.Username, which is what Cognito checks here, and not
+// what the user typed at sign-in.
+func initiateRefresh(
+	ctx context.Context, p *Provider, client *cip.Client, profile profiles.Profile, clientSecret agent.Secret, g session.Grant,
+) (*types.AuthenticationResultType, error) {
 	parameters := map[string]string{"REFRESH_TOKEN": g.RefreshToken.Reveal()}
 	if !clientSecret.Empty() {
 		parameters["SECRET_HASH"] = secretHash(clientSecret, g.Username, profile.ClientID)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/profiles"
 )
 
 // An operation is what a call was for: the same error type means different
@@ -91,7 +92,7 @@ var rules = []rule{
 	{opStart, "InvalidParameterException", "not enabled", agent.KindFlowNotEnabled, "the app client {client} doesn't allow `auth: {auth}`", "tick {box} on the app client, or set another `auth`"},
 	{opStart, "InvalidParameterException", "auth method not supported", agent.KindFlowNotEnabled, "the app client {client} doesn't allow `auth: {auth}`", "tick {box} on the app client, or set another `auth`"},
 	{opStart, "InvalidParameterException", "auth flow not supported", agent.KindFlowNotEnabled, "the app client {client} doesn't allow `auth: {auth}`", "tick {box} on the app client, or set another `auth`"},
-	{opRefresh, "InvalidParameterException", "not enabled", agent.KindFlowNotEnabled, "the app client {client} doesn't allow to renew tokens", "tick {box} on the app client"},
+	{opRefresh, "InvalidParameterException", "not enabled", agent.KindFlowNotEnabled, "the app client {client} doesn't allow to renew tokens", "tick {box} on the app client, or turn on refresh token rotation"},
 	{opRefresh, "UnsupportedOperationException", "", agent.KindFlowNotEnabled, "the server refuses this way to renew tokens", "turn refresh token rotation off on the app client {client}"},
 	{opRevoke, "UnsupportedOperationException", "", agent.KindRefused, "the app client {client} has token revocation off", "turn on token revocation for the app client"},
 	{opRevoke, "UnauthorizedException", "", agent.KindClientSecret, "Cognito refuses to revoke for the app client {client}: the client secret may be wrong", hintSecret},
@@ -148,7 +149,7 @@ var rules = []rule{
 	{opRenew, "NotAuthorizedException", "different client", agent.KindClientMismatch, "the session belongs to another app client than {client}", hintLogin},
 	{opRenew, "NotAuthorizedException", "expired", agent.KindLoginRequired, "sign-in needed: the refresh token has expired", hintLogin},
 	{opRenew, "NotAuthorizedException", "revoked", agent.KindLoginRequired, "sign-in needed: the session was revoked", hintLogin},
-	{opRenew, "NotAuthorizedException", "invalid refresh token", agent.KindLoginRequired, "sign-in needed: Cognito doesn't take the refresh token any more", hintLogin},
+	{opRenew, "NotAuthorizedException", "invalid refresh token", agent.KindLoginRequired, "sign-in needed: Cognito doesn't take the refresh token any more{device}", hintLogin},
 	{opRenew, "NotAuthorizedException", "", agent.KindLoginRequired, "sign-in needed: Cognito refuses to renew the session", hintLogin},
 	{opRevoke, "UnsupportedTokenTypeException", "", agent.KindRefused, "Cognito doesn't revoke tokens of this type", ""},
 
@@ -167,6 +168,8 @@ func (p *Provider) refusal(a attempt, answer answer) *agent.Error {
 		}
 	}
 	switch {
+	case answer.unknownOperation():
+		return errorf(a.profile, agent.KindRefused, "%s doesn't know how to do this: %s", host(a.profile), a.doing())
 	case answer.status >= 500:
 		return nonsense(a.profile, answer)
 	case a.op == opRevoke || a.op == opSignOut, answer.code != "InvalidParameterException":
@@ -175,14 +178,21 @@ func (p *Provider) refusal(a attempt, answer answer) *agent.Error {
 	return errorf(a.profile, agent.KindRefused, "Cognito doesn't take the request as it is (%s)", shown(answer.code)).WithHint(hintIDs)
 }
 
+// doing says what a call was to do.
+func (a attempt) doing() string {
+	if a.op == opStart {
+		return "`auth: " + shown(a.profile.Auth) + "`"
+	}
+	return a.op.String()
+}
+
 // fill fills in what stands in braces in a rule's texts.
 func (p *Provider) fill(a attempt, answer answer) *strings.Replacer {
-	clock := p.clock(a, answer)
 	secret, secretHint := secretTrouble(a)
 	name := shown(a.profile.Name)
 	return strings.NewReplacer(
 		"{secret}", secret, "{secret hint}", strings.ReplaceAll(secretHint, "{profile}", name),
-		"{clock}", clock,
+		"{clock}", p.clock(a, answer), "{device}", deviceTrouble(a),
 		"{text}", serverText(answer.message, append(a.secrets, a.clientSecret.Reveal())),
 		"{profile}", name, "{user}", shown(a.profile.Username), "{auth}", shown(a.profile.Auth),
 		"{client}", shown(a.profile.ClientID), "{pool}", shown(a.profile.UserPoolID), "{region}", shown(a.profile.Region),
@@ -200,6 +210,15 @@ func secretTrouble(a attempt) (message, hint string) {
 		hintSecret + " (or delete it: cogtok secret delete {profile} client-secret)"
 }
 
+// deviceTrouble: after an admin sign-in, a pool that remembers devices renews
+// nothing (https://docs.aws.amazon.com/cognito/latest/developerguide/authentication-flows-public-server-side.html).
+func deviceTrouble(a attempt) string {
+	if a.profile.Auth != profiles.AuthAdminPassword {
+		return ""
+	}
+	return " (a user pool that remembers devices renews nothing after `auth: admin-password`)"
+}
+
 // maxClockError is how far a clock may be off before it is named as a cause.
 // AWS gives no number; five minutes have been seen to be too much.
 const maxClockError = 2 * time.Minute
@@ -207,7 +226,8 @@ const maxClockError = 2 * time.Minute
 // clock says that this machine's clock is off where that explains a refusal:
 // the proof of SRP and the signature of AWS requests hold the time.
 func (p *Provider) clock(a attempt, answer answer) string {
-	if answer.date.IsZero() || !a.srp && a.profile.Auth != "admin-password" {
+	timed := a.srp || strings.Contains(answer.code, "Signature")
+	if answer.date.IsZero() || !timed {
 		return ""
 	}
 	off := p.config.Now().Sub(answer.date)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 )
 
@@ -43,17 +44,12 @@ func newHTTPClient(roots *x509.CertPool) *http.Client {
 type guardedTransport struct{ next http.RoundTripper }
 
 func (t guardedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	connected := make(chan struct{}, 8)
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
-		select {
-		case connected <- struct{}{}:
-		default:
-		}
-	}}
+	var connected atomic.Bool
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }}
 	response, err := t.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
 	if err != nil {
-		if len(connected) == 0 {
-			return nil, unsentError{err}
+		if !connected.Load() {
+			err = unsentError{err}
 		}
 		return nil, err
 	}
