@@ -64,6 +64,7 @@ func commands(a *app) []*cobra.Command {
 		profileCommand(a),
 		secretCommand(a),
 		agentCommand(a),
+		demoCommand(a),
 		versionCommand(a),
 	}
 }

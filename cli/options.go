@@ -33,8 +33,8 @@ func addCommonFlags(a *app, root *cobra.Command) {
 	root.RegisterFlagCompletionFunc("profile", a.completeProfile)
 }
 
-// environment is the table of variables that stand for the common flags. A
-// flag on the command line wins.
+// environment is the table of variables that stand for flags, of those commands
+// that have the flag. A flag on the command line wins.
 func environment() []struct{ variable, flag string } {
 	return []struct{ variable, flag string }{
 		{"COGTOK_PROFILE", "profile"},
@@ -44,16 +44,18 @@ func environment() []struct{ variable, flag string } {
 		{"COGTOK_QUIET", "quiet"},
 		{"COGTOK_VERBOSE", "verbose"},
 		{"COGTOK_TIMEOUT", "timeout"},
+		{"COGTOK_TYPE", "type"},
+		{"COGTOK_MIN_TTL", "min-ttl"},
 	}
 }
 
-// fromEnvironment sets the common flags that weren't given from their
-// variables. An empty variable counts as not set.
+// fromEnvironment sets the flags that weren't given from their variables. An
+// empty variable counts as not set.
 func (a *app) fromEnvironment(cmd *cobra.Command) error {
 	for _, e := range environment() {
 		value := a.Getenv(e.variable)
-		f := cmd.Root().PersistentFlags().Lookup(e.flag)
-		if value == "" || f.Changed {
+		f := cmd.Flag(e.flag)
+		if value == "" || f == nil || f.Changed {
 			continue
 		}
 		if f.Value.Type() == "bool" {

@@ -55,11 +55,13 @@ func (a *app) editConfig(ctx context.Context) error {
 	if err := os.WriteFile(draft, old, 0o600); err != nil {
 		return agent.Errorf(agent.KindInternal, "can't write a temporary file: %s", reason(err))
 	}
-	if err := a.editUntilValid(ctx, path, draft, old); err != nil {
+	err = a.editUntilValid(ctx, path, draft, old)
+	if edited, readErr := os.ReadFile(draft); err != nil && readErr == nil && string(edited) != string(old) {
 		a.note("your edit is in %s", draft)
 		return err
 	}
-	return os.RemoveAll(dir)
+	os.RemoveAll(dir)
+	return err
 }
 
 // editUntilValid runs the editor on draft until what it leaves is a config and

@@ -24,10 +24,9 @@ type questioner func(p prompter, ctx context.Context, q agent.Prompt) (string, e
 // questioners is the table of kinds; any other is a line of text.
 func questioners() map[string]questioner {
 	return map[string]questioner{
-		agent.PromptNewPassword: prompter.newPassword,
-		agent.PromptConfirm:     prompter.confirm,
-		agent.PromptChoice:      prompter.choice,
-		agent.PromptNotice:      prompter.notice,
+		agent.PromptConfirm: prompter.confirm,
+		agent.PromptChoice:  prompter.choice,
+		agent.PromptNotice:  prompter.notice,
 	}
 }
 
@@ -58,26 +57,6 @@ func (p prompter) text(ctx context.Context, q agent.Prompt) (string, error) {
 	return p.tty.line(ctx, question(q.Text), q.Echo)
 }
 
-// newPassword asks twice, since a password that is mistyped unseen locks the
-// person out.
-func (p prompter) newPassword(ctx context.Context, q agent.Prompt) (string, error) {
-	for range tries {
-		first, err := p.tty.line(ctx, question(q.Text), q.Echo)
-		if err != nil {
-			return "", err
-		}
-		second, err := p.tty.line(ctx, "The same again: ", q.Echo)
-		if err != nil {
-			return "", err
-		}
-		if first == second {
-			return first, nil
-		}
-		p.tty.show("They differ.\n")
-	}
-	return "", errors.New("the two passwords differed")
-}
-
 func (p prompter) confirm(ctx context.Context, q agent.Prompt) (string, error) {
 	line, err := p.tty.line(ctx, strings.TrimSpace(printable.Text(q.Text))+" [y/N] ", true)
 	if err != nil {
@@ -94,7 +73,7 @@ func (p prompter) choice(ctx context.Context, q agent.Prompt) (string, error) {
 	if len(q.Choices) == 0 {
 		return "", errors.New("there is nothing to choose from")
 	}
-	menu := question(q.Text) + "\n"
+	menu := strings.TrimSpace(question(q.Text)) + "\n"
 	for i, c := range q.Choices {
 		menu += fmt.Sprintf("  %d) %s\n", i+1, printable.Text(c))
 	}

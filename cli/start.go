@@ -130,7 +130,7 @@ func startError(ctx, limited context.Context, err error) error {
 		said = agent.Errorf(agent.KindUnreachable, "can't start the agent: %s", reason(err))
 	}
 	if said.Hint == "" {
-		return said.WithHint("run: cogtok agent log tells more, if it came that far")
+		return said.WithHint("see: cogtok agent log")
 	}
 	return said
 }

@@ -93,7 +93,7 @@ func (f tokenFlags) request(cmd *cobra.Command, profile string) (agent.TokenRequ
 	if f.minTTL < 0 {
 		return r, usage(cmd, "--min-ttl can't be negative")
 	}
-	if cmd.Flags().Changed("min-ttl") {
+	if f.minTTL > 0 || cmd.Flags().Changed("min-ttl") {
 		seconds := int64((f.minTTL + time.Second - 1) / time.Second)
 		r.MinTTL = &seconds
 	}

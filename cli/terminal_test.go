@@ -1,0 +1,371 @@
+//go:build !windows
+
+package cli
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+
+	"github.com/cogtok/cogtok/agent"
+)
+
+// A person sits at a terminal at which the client runs. Standard output is a
+// pipe, as in a shell's $(…); standard input and error are the terminal.
+type person struct {
+	*testing.T
+	cmd    *exec.Cmd
+	tty    *os.File // the person's side
+	slave  *os.File // held open, so that the terminal can be looked at after the end
+	stdout bytes.Buffer
+	ended  chan error
+
+	mu    sync.Mutex
+	shown strings.Builder
+	seen  int
+}
+
+func (w *world) atTerminal(args ...string) *person {
+	w.Helper()
+	return w.atTerminalWith(nil, args...)
+}
+
+// atTerminalWith is atTerminal with standard error elsewhere, unless it is nil.
+func (w *world) atTerminalWith(stderr *os.File, args ...string) *person {
+	w.Helper()
+	tty, slave, err := pty.Open()
+	if err != nil {
+		w.Fatal(err)
+	}
+	p := &person{T: w.T, cmd: w.child(args...), tty: tty, slave: slave, ended: make(chan error, 1)}
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = slave, &p.stdout, slave
+	if stderr != nil {
+		p.cmd.Stderr = stderr
+	}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := p.cmd.Start(); err != nil {
+		w.Fatal(err)
+	}
+	go p.watch()
+	go func() { p.ended <- p.cmd.Wait() }()
+	w.Cleanup(func() { p.cmd.Process.Kill(); slave.Close(); tty.Close() })
+	return p
+}
+
+func (p *person) watch() {
+	buf := make([]byte, 4096)
+	for {
+		n, err := p.tty.Read(buf)
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		p.shown.Write(buf[:n])
+		p.mu.Unlock()
+	}
+}
+
+func (p *person) all() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.ReplaceAll(p.shown.String(), "\r\n", "\n")
+}
+
+// expect waits until text is shown after what was expected last.
+func (p *person) expect(text string) {
+	p.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+		shown := p.all()
+		if at := strings.Index(shown[p.seen:], text); at >= 0 {
+			p.seen += at + len(text)
+			return
+		}
+		if time.Now().After(deadline) {
+			p.Fatalf("%q isn't shown, but:\n%s", text, shown)
+		}
+	}
+}
+
+func (p *person) types(keys string) {
+	p.Helper()
+	if _, err := p.tty.WriteString(keys); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// end waits for the end of the client and compares its exit status. The
+// terminal has to be as it was.
+func (p *person) end(code int) {
+	p.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(10 * time.Second):
+		p.Fatalf("it hangs:\n%s", p.all())
+	}
+	if got := p.cmd.ProcessState.ExitCode(); got != code {
+		p.Errorf("exit status %d, want %d:\n%s", got, code, p.all())
+	}
+	if !p.echoes() {
+		p.Error("the terminal is left without echo")
+	}
+}
+
+func (p *person) echoes() bool {
+	state, err := unix.IoctlGetTermios(int(p.slave.Fd()), getTermios)
+	if err != nil {
+		p.Fatal(err)
+	}
+	return state.Lflag&unix.ECHO != 0
+}
+
+func password(text string) agent.Prompt { return agent.Prompt{Kind: agent.PromptPassword, Text: text} }
+
+func TestPromptForPassword(t *testing.T) {
+	w := newWorld(t)
+	w.serve(&scripted{tokens: twoTokens(), prompts: []agent.Prompt{password("Password for rob\x1b[2J")}})
+	p := w.atTerminal("token", "prod")
+	p.expect("Password for rob�[2J: ")
+	if p.echoes() {
+		t.Error("what is typed is shown")
+	}
+	p.types(marker + "\n")
+	p.end(0)
+	if w.agent.answers[0] != marker || strings.Contains(p.all(), marker) {
+		t.Errorf("answer %q, terminal: %s", w.agent.answers, p.all())
+	}
+	if p.stdout.String() != "eyJ.id.sig\n" {
+		t.Errorf("standard output: %q", &p.stdout)
+	}
+}
+
+func TestPromptsOfEveryKind(t *testing.T) {
+	w := newWorld(t)
+	w.serve(&scripted{prompts: []agent.Prompt{
+		{Kind: agent.PromptNotice, Text: "The code was sent to r***@e***"},
+		{Kind: agent.PromptMFA, Text: "Code", Echo: true},
+		{Kind: agent.PromptChoice, Text: "Which way?", Choices: []string{"app", "text message"}},
+		{Kind: agent.PromptConfirm, Text: "Keep the password?"},
+		{Kind: agent.PromptConfirm, Text: "Sure?"},
+		{Kind: "of-tomorrow", Text: "Shoe size:", Echo: true},
+	}})
+	p := w.atTerminal("login", "prod")
+	p.expect("The code was sent to r***@e***\nCode: ")
+	p.types("123456\n")
+	p.expect("Which way?\n  1) app\n  2) text message\nNumber (1-2): ")
+	p.types("3\n")
+	p.expect("Please type a number of the list.\n")
+	p.expect("Number (1-2): ")
+	p.types("2\n")
+	p.expect("Keep the password? [y/N] ")
+	p.types("Yes\n")
+	p.expect("Sure? [y/N] ")
+	p.types("\n")
+	p.expect("Shoe size: ")
+	p.types("43\n")
+	p.end(0)
+	if want := []string{"", "123456", "text message", "y", "n", "43"}; !slices.Equal(w.agent.answers, want) {
+		t.Errorf("answers: %q", w.agent.answers)
+	}
+	if p.expect("cogtok: signed in to prod as rob; the token is good for 1h00m"); p.stdout.Len() != 0 {
+		t.Errorf("standard output: %q", &p.stdout)
+	}
+}
+
+// Ctrl-C, Ctrl-\ and a hang-up at a hidden prompt leave the terminal as it was.
+func TestInterruptedPrompt(t *testing.T) {
+	for keys, code := range map[string]int{"\x03": 130, "\x1c": 131, "half a passw\x03": 130} {
+		w := newWorld(t)
+		w.serve(&scripted{prompts: []agent.Prompt{password("Password")}})
+		p := w.atTerminal("token")
+		p.expect("Password: ")
+		p.types(keys)
+		p.end(code)
+		if p.stdout.Len() != 0 || strings.Contains(p.all(), "cogtok:") || strings.Contains(p.all(), "goroutine") {
+			t.Errorf("%q: %q, %s", keys, &p.stdout, p.all())
+		}
+	}
+	w := newWorld(t)
+	w.serve(&scripted{prompts: []agent.Prompt{password("Password")}})
+	p := w.atTerminal("token")
+	p.expect("Password: ")
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	p.end(143)
+}
+
+func TestCtrlDIsNoAnswer(t *testing.T) {
+	w := newWorld(t)
+	w.serve(&scripted{prompts: []agent.Prompt{password("Password")}})
+	p := w.atTerminal("token")
+	p.expect("Password: ")
+	p.types("\x04")
+	p.end(3)
+	p.expect("cogtok: ")
+}
+
+// An agent that gives up while the person thinks ends the prompt.
+func TestPromptThatIsOvertaken(t *testing.T) {
+	tty, slave, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tty.Close()
+	defer slave.Close()
+	p := prompter{newTerminal(slave, slave)}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err = p.Ask(ctx, password("Password"))
+	if agent.KindOf(err) != agent.KindPromptUnanswered {
+		t.Errorf("%v", err)
+	}
+	state, err := unix.IoctlGetTermios(int(slave.Fd()), getTermios)
+	if err != nil || state.Lflag&unix.ECHO == 0 {
+		t.Errorf("the terminal is left without echo: %v", err)
+	}
+}
+
+// `token` asks only where standard error is a terminal too; `login` asks at
+// any. Nobody is asked with --no-input or without a terminal.
+func TestWhoMayBeAsked(t *testing.T) {
+	refusal := "cogtok: prod: sign-in needed\ncogtok: hint: run: cogtok login prod\n"
+	w := newWorld(t)
+	w.serve(&scripted{prompts: []agent.Prompt{password("Password")}})
+	for _, args := range []string{"token", "headers", "login", "whoami", "token --no-input"} {
+		w.expect(result{"", refusal, 3}, strings.Fields(args)...)
+		cmd := w.child(strings.Fields(args)...)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		if err := cmd.Run(); cmd.ProcessState.ExitCode() != 3 || stderr.String() != refusal {
+			t.Errorf("%s without a terminal: %v: %s", args, err, &stderr)
+		}
+	}
+	for _, args := range []string{"token --no-input", "--no-input login", "whoami"} {
+		p := w.atTerminal(strings.Fields(args)...)
+		p.end(3)
+		p.expect(refusal)
+	}
+	w.env["COGTOK_NO_INPUT"] = "1"
+	w.atTerminal("login").end(3)
+	delete(w.env, "COGTOK_NO_INPUT")
+
+	// In the terminal of an editor that catches standard error.
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	for _, args := range []string{"token", "headers"} {
+		p := w.atTerminalWith(null, args)
+		p.end(3)
+		if strings.Contains(p.all(), "Password") {
+			t.Errorf("%s asked: %s", args, p.all())
+		}
+	}
+}
+
+func TestSecretIsAskedForOnce(t *testing.T) {
+	w := newWorld(t)
+	w.serve(&scripted{})
+	p := w.atTerminal("secret", "set", "prod", "client-secret")
+	p.expect("Client secret for prod: ")
+	p.types(marker + "\n")
+	p.end(0)
+	if want := `set prod/client-secret="` + marker + `"`; w.agent.calls[0] != want || strings.Contains(p.all(), marker) {
+		t.Errorf("%q: %s", w.agent.calls, p.all())
+	}
+	p = w.atTerminal("secret", "set", "prod", "password")
+	p.expect("Password for prod: ")
+	p.types("\n")
+	p.end(3)
+	p.expect("cogtok: nothing was typed")
+	w.atTerminal("secret", "set", "prod", "password", "--no-input").end(3)
+	w.atTerminal("login", "--password-stdin").end(2)
+	if len(w.agent.calls) != 1 {
+		t.Errorf("calls: %q", w.agent.calls)
+	}
+}
+
+func TestProfileAddAsks(t *testing.T) {
+	w := newWorld(t)
+	p := w.atTerminal("profile", "add", "prod", "--username", "rob", "--default")
+	p.expect("The user pool's ID, such as us-east-1_AbCdEf123: ")
+	p.types("us-east-1_AbCdEf123\n")
+	p.expect("The app client's ID, such as 1h57kf5cpq17m0eml12example: ")
+	p.types("1h57kf5cpq17m0eml12example \n")
+	p.end(0)
+	if r := w.run("profile", "show"); !strings.Contains(r.stdout, "client_id:     1h57kf5cpq17m0eml12example\n") {
+		t.Errorf("%s", r)
+	}
+}
+
+func TestProfileEdit(t *testing.T) {
+	w := newWorld(t)
+	w.write("config.yaml", goodConfig)
+	// The editor: breaks the config the first time and mends it the second.
+	w.write("editor", `grep -q passwrd "$1" && sed -i.bak s/passwrd/password/ "$1" || echo '    auth: passwrd' >> "$1"`)
+	w.env["EDITOR"] = "sh " + w.path("editor")
+	p := w.atTerminal("profile", "edit")
+	p.expect(w.path("config.yaml") + ":11:11: auth of profile")
+	p.expect("Edit again? [y/N] ")
+	p.types("y\n")
+	p.end(0)
+	data, err := os.ReadFile(w.path("config.yaml"))
+	if err != nil || string(data) != goodConfig+"    auth: password\n" {
+		t.Errorf("%v: %s", err, data)
+	}
+	w.write("editor", `echo nonsense >> "$1"`)
+	p = w.atTerminal("profile", "edit")
+	p.expect("Edit again? [y/N] ")
+	p.types("n\n")
+	p.end(2)
+	p.expect("cogtok: your edit is in ")
+	draft, _, _ := strings.Cut(p.all()[p.seen:], "\n")
+	if kept, err := os.ReadFile(draft); err != nil || !strings.Contains(string(kept), "nonsense") {
+		t.Errorf("the edit is lost: %v", err)
+	}
+	removeDrafts(p.all())
+	if now, _ := os.ReadFile(w.path("config.yaml")); string(now) != string(data) {
+		t.Errorf("the config is changed: %s", now)
+	}
+}
+
+func TestProfileEditWithoutTerminal(t *testing.T) {
+	w := newWorld(t)
+	for _, tt := range []struct {
+		editor, stderr string
+		code           int
+	}{
+		{"true", "cogtok: nothing was changed\n", 0},
+		{"false", "the editor ended with status 1, so nothing is changed\n", 2},
+		{"/no/such/editor", "the editor ended with status 127, so nothing is changed\n", 2},
+		{"printf 'a: b\\n' >>", "unknown key", 2},
+	} {
+		w.env["EDITOR"] = tt.editor
+		cmd := w.child("profile", "edit")
+		out, _ := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != tt.code || !strings.Contains(string(out), tt.stderr) {
+			t.Errorf("%s: %d: %s", tt.editor, cmd.ProcessState.ExitCode(), out)
+		}
+		if _, err := os.Stat(w.path("config.yaml")); err == nil {
+			t.Errorf("%s made a config", tt.editor)
+		}
+		removeDrafts(string(out))
+	}
+}
+
+// removeDrafts removes what a refused edit left, as a person would.
+func removeDrafts(output string) {
+	if _, after, ok := strings.Cut(output, "your edit is in "); ok {
+		draft, _, _ := strings.Cut(after, "\n")
+		os.RemoveAll(strings.TrimSuffix(draft, "/config.yaml"))
+	}
+}
