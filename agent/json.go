@@ -89,22 +89,42 @@ func unquote(quoted []byte) (string, bool) {
 // Unlike json.Unmarshal it matches names exactly: "Profile" is a member that
 // this version doesn't know, and so ignored.
 func decode(object json.RawMessage, v any) error {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(object, &members); err != nil {
-		return err
-	}
-	foreign := false
-	for name := range members {
-		if strings.ContainsFunc(name, notOurs) {
-			delete(members, name)
-			foreign = true
-		}
-	}
-	if foreign {
-		object, _ = json.Marshal(members) // these came from valid JSON
+	if hasForeignName(object) {
+		object = withoutForeignNames(object)
 	}
 	return json.Unmarshal(object, v)
 }
 
-// notOurs reports whether no member of the protocol has r in its name.
-func notOurs(r rune) bool { return r >= utf8.RuneSelf || 'A' <= r && r <= 'Z' }
+// hasForeignName reports whether a name in object, at any depth, might not be
+// one of the protocol's.
+func hasForeignName(object []byte) bool {
+	for i := 0; i < len(object); i++ {
+		if object[i] != '"' {
+			continue
+		}
+		end := stringEnd(object, i)
+		if isName(object[end:]) && bytes.ContainsFunc(object[i:end], notOurs) {
+			return true
+		}
+		i = end - 1
+	}
+	return false
+}
+
+func withoutForeignNames(object json.RawMessage) json.RawMessage {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(object, &members) != nil {
+		return object // no object: for json.Unmarshal to tell
+	}
+	for name := range members {
+		if strings.ContainsFunc(name, notOurs) {
+			delete(members, name)
+		}
+	}
+	kept, _ := json.Marshal(members) // can't fail: they came from valid JSON
+	return kept
+}
+
+// notOurs reports whether no name of the protocol has r in it. A backslash may
+// stand for any letter.
+func notOurs(r rune) bool { return r >= utf8.RuneSelf || 'A' <= r && r <= 'Z' || r == '\\' }
