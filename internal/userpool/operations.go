@@ -102,7 +102,7 @@ func accessTokenMember(required bool) member {
 	return member{name: "AccessToken", required: required, pattern: tokenPattern()}
 }
 
-func tokenPattern() *regexp.Regexp { return whole(`[A-Za-z0-9\-_=.]+`) }
+func tokenPattern() *regexp.Regexp { return whole(`[A-Za-z0-9-_=.]+`) }
 
 // whole compiles a pattern that must match all of a value.
 func whole(pattern string) *regexp.Regexp {
