@@ -2,6 +2,8 @@ package session
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"sync"
@@ -38,6 +40,9 @@ func newSource(load func() (profiles.Config, error), path string, now func() ins
 	s.config, s.err = load()
 	if s.err != nil {
 		s.config = profiles.Config{Path: path}
+	}
+	if errors.Is(s.err, fs.ErrNotExist) {
+		s.err = nil // no profile yet is no fault
 	}
 	return s
 }
@@ -116,13 +121,21 @@ func (k *Keeper) configChanged(config profiles.Config) {
 	k.secretsChanged()
 }
 
+// configError makes an error for people of what Config.Load returned.
 func configError(err error) error {
-	e := *agent.AsError(err)
-	if e.Kind == agent.KindInternal {
-		e = *agent.Errorf(agent.KindConfig, "%s", printable.Text(err.Error()))
+	e := agent.Errorf(agent.KindConfig, "%s", printable.Lines(err.Error()))
+	var first *profiles.Error
+	if errors.As(err, &first) {
+		e.Hint = first.Hint
 	}
-	return &e
+	return e
 }
+
+// IdleExit is how long the agent may go on without a call; 0: for ever.
+func (k *Keeper) IdleExit() time.Duration { return k.source.current().IdleExit }
+
+// AllowRoot reports whether root may call the agent of another user.
+func (k *Keeper) AllowRoot() bool { return k.source.current().AllowRoot }
 
 // profile returns the profile of a name; "" means the config's default or the
 // only one. Kinds: KindUnknownProfile, KindNoProfile, KindConfig.

@@ -2,6 +2,8 @@ package session
 
 import (
 	"context"
+	"errors"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -80,6 +82,19 @@ func (k *Keeper) now() instant { return k.cfg.Clock.now() }
 
 // spawn runs work that outlives the call that it began in, but not the Keeper.
 func (k *Keeper) spawn(f func()) { k.work.Go(f) }
+
+// protect runs work whose panic must not end the agent.
+func (k *Keeper) protect(work func() error) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			k.cfg.Logf("session: panic of type %T: %s", fault, debug.Stack()) // the value may tell a secret
+			err = agent.AsError(errPanic)
+		}
+	}()
+	return work()
+}
+
+var errPanic = errors.New("panic")
 
 // sleep waits, and reports whether the Keeper still goes on.
 func (k *Keeper) sleep(d time.Duration) bool {

@@ -40,7 +40,7 @@ func (s *session) startRenewing(p profiles.Profile) *job {
 	s.renewing, s.stopRenew = j, cancel
 	s.keeper.spawn(func() {
 		defer cancel()
-		err := s.renewOnce(ctx, p)
+		err := s.keeper.protect(func() error { return s.renewOnce(ctx, p) })
 		s.mu.Lock()
 		s.renewing = nil
 		switch {

@@ -41,7 +41,7 @@ func (s *session) startSigningIn(ctx context.Context, c agent.Caller, p profiles
 	s.keeper.spawn(func() {
 		ctx, cancel := context.WithTimeout(s.keeper.ctx, signInTimeout)
 		defer cancel()
-		err := try.run(ctx)
+		err := s.keeper.protect(func() error { return try.run(ctx) })
 		s.mu.Lock()
 		if s.signingIn == try.job {
 			s.signingIn = nil
