@@ -71,7 +71,7 @@ func (c *call) word(n int, arg string) bool {
 func (c *call) toggle(arg string, words int) bool {
 	switch {
 	case arg == "--no-input": // this program never asks anything
-	case arg == "-q":
+	case arg == "-q" || arg == "--quiet":
 		c.quiet = true
 	case arg == "--force" && words > 0:
 		c.force = true
@@ -132,7 +132,7 @@ func (c *call) environment(environ []string) bool {
 			fill(&c.socket, value)
 		case "CONFIG":
 			fill(&c.config, value)
-		case "NO_INPUT":
+		case "NO_INPUT", "LOG": // nothing is asked here, and LOG is the agent's
 		case "TOKEN", "ID_TOKEN", "ACCESS_TOKEN", "EXPIRES_AT": // set by `cogtok exec` for its command
 		default:
 			return false

@@ -1,3 +1,5 @@
+//go:build linux || darwin
+
 package main
 
 import (
@@ -44,6 +46,7 @@ func TestParse(t *testing.T) {
 		{args: "token --output=header prod -q", want: with(func(c *call) {
 			c.output, c.profile, c.quiet = "header", "prod", true
 		})},
+		{args: "token --quiet", want: with(func(c *call) { c.quiet = true })},
 		{args: "-q token", want: with(func(c *call) { c.quiet = true })},
 		{args: "token --force prod", want: with(func(c *call) { c.force, c.profile = true, "prod" })},
 		{args: "token --min-ttl 2m", want: with(func(c *call) { c.minTTL = 120 })},
@@ -56,7 +59,7 @@ func TestParse(t *testing.T) {
 		{args: "token", env: []string{"COGTOK_SOCKET=/s"}, want: with(func(c *call) { c.socket = "/s" })},
 		{args: "token --config /c", env: []string{"COGTOK_CONFIG=/other"}, want: with(func(c *call) { c.config = "/c" })},
 		{args: "token", env: []string{"COGTOK_CONFIG=/c"}, want: with(func(c *call) { c.config = "/c" })},
-		{args: "token prod", env: []string{"COGTOK_TOKEN=e", "COGTOK_ID_TOKEN=e", "COGTOK_ACCESS_TOKEN=e", "COGTOK_EXPIRES_AT=e"}, want: prod},
+		{args: "token prod", env: []string{"COGTOK_TOKEN=e", "COGTOK_ID_TOKEN=e", "COGTOK_ACCESS_TOKEN=e", "COGTOK_EXPIRES_AT=e", "COGTOK_LOG=debug"}, want: prod},
 		{args: "token prod", env: []string{"COGTOK", "MY_COGTOK_OUTPUT=env", "COGTOK_TYPE=", "=x", ""}, want: prod},
 	} {
 		t.Run(tt.args+" "+strings.Join(tt.env, " "), func(t *testing.T) {

@@ -13,17 +13,23 @@ func sibling() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return directory(follow(path)) + full + extension, nil
+}
+
+// follow returns where the symbolic link at path leads, path itself if it is
+// none. (Linux does it for os.Executable, macOS doesn't.)
+func follow(path string) string {
 	for range 40 { // as many links as the kernel follows
 		target, err := os.Readlink(path)
 		if err != nil {
 			break
 		}
-		if !os.IsPathSeparator(target[0]) {
+		if !absolute(target) {
 			target = directory(path) + target
 		}
 		path = target
 	}
-	return directory(path) + full + extension, nil
+	return path
 }
 
 // directory returns path up to and with its last separator.
