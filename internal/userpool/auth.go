@@ -117,7 +117,7 @@ func (c *call) who(pool *Pool, client *Client, proof string) (string, *user, *ap
 	typed := p["USERNAME"]
 	u := pool.find(typed)
 	if refusal := client.checkHash(p["SECRET_HASH"], typed); refusal != nil {
-		if u != nil && client.Secret != "" && p["SECRET_HASH"] != "" {
+		if u != nil && client.Secret != "" && p["SECRET_HASH"] != "" && !u.passwords.locked(c.now) {
 			// A wrong client secret counts as a failed sign-in and locks users out:
 			// https://github.com/aws/aws-sdk-js/issues/4642
 			u.passwords.failed(c.now)
