@@ -51,23 +51,43 @@ func Add(path, name string, values map[string][]string, makeDefault bool) error 
 // comments among them. It refuses to remove one that others extend, and the
 // default, unless there are no others.
 func Remove(path, name string) error {
-	return updateExisting(path, func(e *editor) error {
-		if e.profile(name) == nil {
-			return e.unknown(name)
+	return updateExisting(path, func(e *editor) error { return e.removeProfile(name) })
+}
+
+// CanRemove returns what [Remove] would fail with, as far as the config itself
+// is concerned: for a caller that has more to clear away before.
+func CanRemove(path, name string) error {
+	data, err := Read(path)
+	if err != nil {
+		return err
+	}
+	e, err := newEditor(path, data)
+	if err != nil {
+		return err
+	}
+	if err := e.removeProfile(name); err != nil {
+		return err
+	}
+	_, err = e.result()
+	return err
+}
+
+func (e *editor) removeProfile(name string) error {
+	if e.profile(name) == nil {
+		return e.unknown(name)
+	}
+	if others := e.extending(name); len(others) > 0 {
+		return refuse(fmt.Sprintf("profile %s is extended by %s", quote(name), strings.Join(others, ", ")),
+			"remove those first, or run: cogtok profile edit")
+	}
+	if e.config.Default == name {
+		if len(e.config.Names) > 1 {
+			return refuse(fmt.Sprintf("profile %s is the default", quote(name)),
+				"make another the default first: cogtok profile edit")
 		}
-		if others := e.extending(name); len(others) > 0 {
-			return refuse(fmt.Sprintf("profile %s is extended by %s", quote(name), strings.Join(others, ", ")),
-				"remove those first, or run: cogtok profile edit")
-		}
-		if e.config.Default == name {
-			if len(e.config.Names) > 1 {
-				return refuse(fmt.Sprintf("profile %s is the default", quote(name)),
-					"make another the default first, or run: cogtok profile edit")
-			}
-			e.removeDefault()
-		}
-		return e.remove(name)
-	})
+		e.removeDefault()
+	}
+	return e.remove(name)
 }
 
 // SetDefault makes the profile the default.

@@ -33,11 +33,21 @@ const addedLines = `  new:
 
 func writeConfig(t testing.TB, content string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "config.yaml")
+	path := filepath.Join(privateDir(t), "config.yaml")
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// privateDir is a directory that is private whatever the umask.
+func privateDir(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func content(t testing.TB, path string) string {
@@ -187,6 +197,9 @@ func TestRemove(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := writeConfig(t, c.before)
+			if err := CanRemove(path, c.remove); err != nil || content(t, path) != c.before {
+				t.Fatalf("CanRemove: %v", err)
+			}
 			if err := Remove(path, c.remove); err != nil {
 				t.Fatal(err)
 			}
@@ -205,8 +218,10 @@ func TestRemoveRefuses(t *testing.T) {
 		"othr": `there is no profile "othr"; did you mean "other"?`,
 	} {
 		path := writeConfig(t, before)
-		if err := Remove(path, name); err == nil || err.Error() != want {
-			t.Errorf("%s: got %v, want %s", name, err, want)
+		for _, err := range []error{Remove(path, name), CanRemove(path, name)} {
+			if err == nil || err.Error() != want {
+				t.Errorf("%s: got %v, want %s", name, err, want)
+			}
 		}
 		if content(t, path) != before {
 			t.Errorf("%s: the file was changed", name)
@@ -321,39 +336,54 @@ func TestConcurrentAdds(t *testing.T) {
 func TestRandomEdits(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		path := writeConfig(t, randomFile(r))
-		keep := kept(content(t, path))
+		data := []byte(randomFile(r))
+		keep := kept(string(data))
 		var names []string
-		for range 15 {
+		for range 12 {
+			name := fmt.Sprint("new", r.IntN(1e6))
 			if len(names) > 0 && r.IntN(3) == 0 {
 				i := r.IntN(len(names))
-				if err := Remove(path, names[i]); err != nil {
-					t.Fatalf("seed %d: %v\n%s", seed, err, content(t, path))
-				}
+				name = names[i]
+				data = edited(t, data, func(e *editor) error { return e.removeProfile(name) })
 				names = slices.Delete(names, i, i+1)
 			} else {
-				name := fmt.Sprint("new", r.IntN(1e6))
-				if err := Add(path, name, given("client_metadata", "k="+fmt.Sprint(r.IntN(9))), false); err != nil {
-					t.Fatalf("seed %d: %v\n%s", seed, err, content(t, path))
+				profile, err := newProfile(name, given("client_metadata", fmt.Sprint("k=", r.IntN(9))))
+				if err != nil {
+					t.Fatal(err)
 				}
+				data = edited(t, data, func(e *editor) error { return e.add(name, profile) })
 				names = append(names, name)
 			}
-			checkRandom(t, path, keep, names)
+			checkRandom(t, data, keep, names)
 		}
 		for _, name := range names {
-			if err := Remove(path, name); err != nil {
-				t.Fatal(err)
-			}
+			data = edited(t, data, func(e *editor) error { return e.removeProfile(name) })
 		}
-		checkRandom(t, path, keep, nil)
+		checkRandom(t, data, keep, nil)
 	}
 }
 
-func checkRandom(t *testing.T, path string, keep, names []string) {
+func edited(t *testing.T, data []byte, change func(*editor) error) []byte {
 	t.Helper()
-	c, err := Load(path)
+	e, err := newEditor("c.yaml", data)
+	if err == nil {
+		err = change(e)
+	}
 	if err != nil {
-		t.Fatalf("%v\n%s", err, content(t, path))
+		t.Fatalf("%v\n%s", err, data)
+	}
+	after, err := e.result()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, data)
+	}
+	return after
+}
+
+func checkRandom(t *testing.T, data []byte, keep, names []string) {
+	t.Helper()
+	c, err := Parse("c.yaml", data)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, data)
 	}
 	var added []string
 	for _, n := range c.Names {
@@ -362,9 +392,9 @@ func checkRandom(t *testing.T, path string, keep, names []string) {
 		}
 	}
 	if !slices.Equal(added, names) {
-		t.Fatalf("profiles %v, want %v\n%s", added, names, content(t, path))
+		t.Fatalf("profiles %v, want %v\n%s", added, names, data)
 	}
-	rest := kept(content(t, path))
+	rest := kept(string(data))
 	i := 0
 	for _, line := range rest {
 		if i < len(keep) && line == keep[i] {
@@ -372,10 +402,10 @@ func checkRandom(t *testing.T, path string, keep, names []string) {
 		}
 	}
 	if i != len(keep) {
-		t.Fatalf("line %q was lost or moved\n%s", keep[i], content(t, path))
+		t.Fatalf("line %q was lost or moved\n%s", keep[i], data)
 	}
 	if len(names) == 0 && len(rest) != len(keep) {
-		t.Fatalf("lines were left behind\n%s", content(t, path))
+		t.Fatalf("lines were left behind\n%s", data)
 	}
 }
 

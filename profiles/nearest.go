@@ -3,7 +3,11 @@ package profiles
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
+
+// maxDistance is how many slips a long word may have.
+const maxDistance = 3
 
 // Nearest returns the candidate that word is likely a slip of, or "": the same
 // letters in another style (userPoolId, USER-POOL-ID), or a few letters wrong,
@@ -13,16 +17,30 @@ func Nearest(word string, candidates []string) string {
 	if w == "" || len(w) > 64 {
 		return ""
 	}
-	best, bestDistance := "", 4
-	for _, c := range candidates {
+	best, bestDistance := "", maxDistance+1
+	for _, c := range candidates[:min(len(candidates), 1000)] {
 		b := bare(c)
+		if tooFar(len(w), len(b)) {
+			continue
+		}
 		d := distance(w, b)
-		if d <= min(max(1, len(b)/4), 3) && d < bestDistance {
+		if d <= tolerance(b) && d < bestDistance {
 			best, bestDistance = c, d
 		}
 	}
 	return best
 }
+
+// tolerance is how many letters of a word may be wrong: none of a short one.
+func tolerance(word string) int {
+	if len(word) < 3 {
+		return 0
+	}
+	return min(max(1, len(word)/4), maxDistance)
+}
+
+// tooFar reports whether words of so many bytes can't be near each other.
+func tooFar(a, b int) bool { return max(a, b)-min(a, b) > maxDistance*utf8.UTFMax }
 
 // didYouMean is the tail of a message about an unknown word.
 func didYouMean(word string, candidates []string) string {

@@ -24,6 +24,9 @@ func Parse(path string, data []byte) (Config, error) {
 	return parseConfig(path, root)
 }
 
+// maxProblems is with how many problems the search for more ends.
+const maxProblems = 100
+
 var utf8BOM = []byte("\ufeff")
 
 // parseTree returns the root of the file, nil when it holds comments alone.
@@ -83,7 +86,9 @@ func (p *parser) root(root *node) {
 	if all := p.section(root, keyProfiles); all != nil {
 		p.names(all)
 		for _, name := range p.config.Names {
-			p.profile(name)
+			if len(p.problems) < maxProblems {
+				p.profile(name)
+			}
 		}
 	}
 	if n := root.value(keyDefault); n != nil && p.config.Default != "" && p.profiles[n.text] == nil {
@@ -140,7 +145,7 @@ func isSecretKey(key string) bool { return secretKeys[bare(key)] != "" }
 // keys that lead to n.
 func (p *parser) secrets(n *node, path []string) {
 	for _, e := range n.entries {
-		if hint := secretKeys[bare(e.key.text)]; hint != "" && len(path) != 1 {
+		if hint := secretKeys[bare(e.key.text)]; hint != "" && !slices.Equal(path, []string{keyProfiles}) {
 			if strings.Contains(hint, "%s") {
 				hint = fmt.Sprintf(hint, profileOf(path))
 			}

@@ -43,14 +43,17 @@ func (p *parser) parents(name string) (parents []string, sound bool) {
 	at := name
 	for {
 		n := p.profiles[at].value.value(keyExtends)
-		if n == nil || n.kind != scalar || n.isNull() {
+		if n == nil {
 			return parents, true
+		}
+		if n.kind != scalar || n.isNull() {
+			return parents, false // told as a wrong value
 		}
 		next := n.text
 		switch {
 		case next == name:
 			chain := strings.Join(append(append([]string{name}, parents...), name), " → ")
-			p.problem(n, "", "profile %s extends itself: %s", quote(name), shorten(chain))
+			p.problem(p.profiles[name].value.value(keyExtends), "", "profile %s extends itself: %s", quote(name), shorten(chain))
 			return parents, false
 		case slices.Contains(parents, next):
 			return parents, false // a loop further up, told there
@@ -121,7 +124,9 @@ func setDefault(field *string, value string) {
 func (p *parser) required(name string, own *entry) {
 	meant := map[string]bool{}
 	for _, e := range own.value.entries {
-		meant[Nearest(e.key.text, keyNames(Keys))] = true
+		if _, known := find(Keys, e.key.text); !known {
+			meant[Nearest(e.key.text, keyNames(Keys))] = true
+		}
 	}
 	for _, k := range Keys {
 		if k.Required && own.value.value(k.Name) == nil && !meant[k.Name] {
