@@ -19,24 +19,17 @@ import (
 type source struct {
 	load    func() (profiles.Config, error)
 	path    string
-	now     func() instant
 	changed func(profiles.Config) // called with a new version
 
 	mu     sync.Mutex
 	config profiles.Config
 	err    error       // why the file as it is now isn't in force
 	seen   os.FileInfo // nil: there was none
-	looked instant
 }
 
-// lookEvery is how often the file is looked at while calls come in. In between
-// calls nobody looks.
-const lookEvery = 250 * time.Millisecond
-
-func newSource(load func() (profiles.Config, error), path string, now func() instant, changed func(profiles.Config)) *source {
-	s := &source{load: load, path: path, now: now, changed: changed}
+func newSource(load func() (profiles.Config, error), path string, changed func(profiles.Config)) *source {
+	s := &source{load: load, path: path, changed: changed}
 	s.seen, _ = os.Stat(path)
-	s.looked = now()
 	s.config, s.err = load()
 	if s.err != nil {
 		s.config = profiles.Config{Path: path}
@@ -55,15 +48,12 @@ func (s *source) current() profiles.Config {
 }
 
 // check looks whether the file has changed, and returns the config in force
-// and why the file isn't, if so.
+// and why the file isn't, if so. It looks at every call: `cogtok profile add`
+// must be in force for the next command, and a stat costs a microsecond.
 func (s *source) check() (profiles.Config, error) {
+	info, _ := os.Stat(s.path)
 	s.mu.Lock()
-	config, err, same := s.config, s.err, true
-	if now := s.now(); now.since(s.looked) >= lookEvery {
-		s.looked = now
-		info, _ := os.Stat(s.path)
-		same = sameFile(s.seen, info)
-	}
+	config, err, same := s.config, s.err, sameFile(s.seen, info)
 	s.mu.Unlock()
 	if same {
 		return config, err
@@ -82,7 +72,6 @@ func sameFile(a, b os.FileInfo) bool {
 func (s *source) reload() (profiles.Config, error) {
 	s.mu.Lock()
 	s.seen, _ = os.Stat(s.path) // before reading: a change after this is seen next time
-	s.looked = s.now()
 	config, err := s.load()
 	if s.err = err; err == nil {
 		s.config = config

@@ -72,7 +72,7 @@ func New(cfg Config) *Keeper {
 		versionKeys:   map[string][]byte{},
 		clientSecrets: map[string]agent.Secret{},
 	}
-	k.source = newSource(cfg.Load, cfg.Path, k.now, k.configChanged)
+	k.source = newSource(cfg.Load, cfg.Path, k.configChanged)
 	k.guard = newGuard(cfg.StateDir, cfg.Clock.Wall, cfg.Logf)
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	return k

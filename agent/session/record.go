@@ -27,6 +27,7 @@ type record struct {
 	RefreshToken      string    `json:"refresh_token,omitempty"`
 	FirstRefreshToken string    `json:"first_refresh_token,omitempty"`
 	SignedInAt        time.Time `json:"signed_in_at,omitzero"`
+	DeviceKey         string    `json:"device_key,omitempty"`
 	// NeedsPerson is true when the sign-in asked for more than a password:
 	// it isn't done again where nobody can be asked.
 	NeedsPerson bool `json:"needs_person,omitempty"`
@@ -48,6 +49,7 @@ func (r record) grant() Grant {
 		FirstRefreshToken: agent.NewSecret(r.FirstRefreshToken),
 		Username:          r.Username,
 		SignedInAt:        r.SignedInAt,
+		DeviceKey:         r.DeviceKey,
 	}
 }
 
@@ -57,6 +59,7 @@ func (r record) with(g Grant) record {
 	r.FirstRefreshToken = g.FirstRefreshToken.Reveal()
 	r.Username = g.Username
 	r.SignedInAt = g.SignedInAt
+	r.DeviceKey = g.DeviceKey
 	return r
 }
 
