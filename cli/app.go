@@ -120,18 +120,25 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// left says how long it is until t, as people say it: the two largest units.
+// left says how long it is until t, as people say it, in hours and minutes
+// once it is longer than a few minutes.
 func left(until time.Time, now time.Time) string {
 	d := until.Sub(now).Round(time.Second)
+	if d > 10*time.Minute {
+		d = d.Round(time.Minute)
+	}
+	hours, minutes := int(d.Hours()), int(d.Minutes())%60
 	switch {
 	case d <= 0:
 		return "expired"
 	case d < time.Minute:
 		return fmt.Sprintf("%ds", int(d.Seconds()))
 	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
+		return fmt.Sprintf("%dm", minutes)
+	case d < 48*time.Hour && minutes > 0:
+		return fmt.Sprintf("%dh %dm", hours, minutes)
 	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+		return fmt.Sprintf("%dh", hours)
 	}
-	return fmt.Sprintf("%dd", int(d.Hours())/24)
+	return fmt.Sprintf("%dd", hours/24)
 }

@@ -19,7 +19,7 @@ func TestLogin(t *testing.T) {
 		marker: marker, marker + "\n": marker, marker + "\r\n": marker, marker + "\n\n": marker + "\n", " " + marker + " \n": " " + marker + " ", "ä日\n": "ä日",
 	} {
 		w.stdin, s.calls = stdin, nil
-		w.expect(result{"", "cogtok: signed in to prod as rob; the token is good for 1h00m\n", 0}, "login", "prod", "--password-stdin")
+		w.expect(result{"", "cogtok: signed in to prod as rob; the token is good for 1h\n", 0}, "login", "prod", "--password-stdin")
 		if want := []string{"login profile=prod password=" + password}; !slices.Equal(s.calls, want) {
 			t.Errorf("%q: %q", stdin, s.calls)
 		}
@@ -263,7 +263,7 @@ func TestLeft(t *testing.T) {
 	now := time.Now()
 	for d, want := range map[time.Duration]string{
 		-time.Second: "expired", 0: "expired", 40 * time.Second: "40s", 90 * time.Second: "1m", 59 * time.Minute: "59m",
-		time.Hour: "1h00m", 90 * time.Minute: "1h30m", 47 * time.Hour: "47h00m", 30 * 24 * time.Hour: "30d",
+		time.Hour: "1h", 3599 * time.Second: "1h", 90 * time.Minute: "1h 30m", 47 * time.Hour: "47h", 30 * 24 * time.Hour: "30d",
 	} {
 		if got := left(now.Add(d), now); got != want {
 			t.Errorf("left(%s) = %s, want %s", d, got, want)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -64,11 +65,16 @@ type demoStep struct {
 	run     func(ctx context.Context) (output string, err error)
 }
 
+// demoStepLimit is how long a step may take before the demo counts as failed.
+const demoStepLimit = time.Minute
+
 func (a *app) showStep(ctx context.Context, s demoStep) error {
 	if err := a.answer("# " + s.title + "\n$ " + s.command + "\n"); err != nil {
 		return err
 	}
-	output, err := s.run(ctx)
+	limited, cancel := context.WithTimeout(ctx, demoStepLimit)
+	defer cancel()
+	output, err := s.run(limited)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -92,7 +98,7 @@ func (w *demoWorld) steps() []demoStep {
 		{"A user pool and a GraphQL API run on this machine now. The config names the pool:",
 			"cat " + w.config, w.showConfig},
 		{"Without a token the API refuses:",
-			"curl " + w.api + " -d '" + demoQuery + "'", w.query(false)},
+			w.curlCommand(false), w.query(false)},
 		{"The app client has a secret. The agent keeps it, here in its memory, elsewhere in the keychain:",
 			"echo '" + demoClientSecret + "' | cogtok secret set demo client-secret",
 			w.cogtok(demoClientSecret, "secret", "set", "demo", "client-secret")},
@@ -103,7 +109,7 @@ func (w *demoWorld) steps() []demoStep {
 			"cogtok token demo", w.firstToken(&first)},
 		{"What the token says:", "cogtok whoami demo", w.cogtok("", "whoami", "demo")},
 		{"Call the API with it. The API checks the signature, the issuer, the app client and the time:",
-			"curl " + w.api + ` -H "Authorization: $(cogtok token demo)" -d '` + demoQuery + "'", w.query(true)},
+			w.curlCommand(true), w.query(true)},
 		{"The agent renews a token before it expires, and now if it is told to. This is a new one:",
 			"cogtok token demo --force", w.nextToken(&first)},
 		{"Every terminal has the same session:", "cogtok status", w.cogtok("", "status")},
@@ -167,7 +173,7 @@ func (w *demoWorld) invitation() string {
 		"export COGTOK_SOCKET="+posixQuote(w.socket),
 		"export COGTOK_CONFIG="+posixQuote(w.config),
 		"cogtok token",
-		"curl "+w.api+` -H "Authorization: $(cogtok token)" -d '{"query":"mutation { createPost(title: \"Hello\") { id } }"}'`,
+		"curl -s "+w.api+` -H "Authorization: $(cogtok token)" -d '{"query":"mutation { createPost(title: \"Hello\") { id } }"}'`,
 		"cogtok logout && cogtok login", "")
 	return strings.Join(lines, "\n")
 }

@@ -132,6 +132,7 @@ func (w *demoWorld) environment() []string {
 		"PATH=" + w.bin + string(os.PathListSeparator) + os.Getenv("PATH"),
 		"COGTOK_SOCKET=" + w.socket,
 		"COGTOK_CONFIG=" + w.config,
+		"COGTOK_NO_INPUT=1", // the person watches
 		"NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1",
 	}
 	for _, xdg := range []string{"CONFIG_HOME", "STATE_HOME", "CACHE_HOME", "DATA_HOME", "RUNTIME_DIR"} {
@@ -173,18 +174,22 @@ func (w *demoWorld) run(cmd *exec.Cmd) (string, error) {
 	return output.String(), err
 }
 
-// curl calls the API with curl, exactly as it is shown, or itself where there
-// is none.
-func (w *demoWorld) curl(ctx context.Context, withToken bool) (string, error) {
+// curlCommand is how a person calls the API.
+func (w *demoWorld) curlCommand(withToken bool) string {
 	header := ""
 	if withToken {
 		header = ` -H "Authorization: $(cogtok token demo)"`
 	}
+	return "curl -s " + w.api + header + " -d '" + demoQuery + "'"
+}
+
+// curl runs curlCommand in a shell, or makes its request where there is no
+// curl.
+func (w *demoWorld) curl(ctx context.Context, withToken bool) (string, error) {
 	_, noCurl := exec.LookPath("curl")
 	shell, noShell := exec.LookPath("sh")
 	if noCurl == nil && noShell == nil {
-		line := "curl -sS --max-time 30 " + w.api + header + " -d '" + demoQuery + "'"
-		return w.run(exec.CommandContext(ctx, shell, "-c", line))
+		return w.run(exec.CommandContext(ctx, shell, "-c", w.curlCommand(withToken)))
 	}
 	w.app.note("curl or sh isn't installed, so cogtok makes this request itself")
 	token := ""
@@ -200,8 +205,6 @@ func (w *demoWorld) curl(ctx context.Context, withToken bool) (string, error) {
 
 // post makes the request that curl would make.
 func (w *demoWorld) post(ctx context.Context, token string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.api, strings.NewReader(demoQuery))
 	if err != nil {
 		return "", agent.Errorf(agent.KindInternal, "the demo failed: the request can't be made")

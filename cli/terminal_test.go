@@ -5,6 +5,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
@@ -43,15 +45,24 @@ func (w *world) atTerminal(args ...string) *person {
 // atTerminalWith is atTerminal with standard error elsewhere, unless it is nil.
 func (w *world) atTerminalWith(stderr *os.File, args ...string) *person {
 	w.Helper()
+	return w.atTerminalRunning(func(cmd *exec.Cmd) {
+		cmd.Args = append(cmd.Args, args...)
+		if stderr != nil {
+			cmd.Stderr = stderr
+		}
+	})
+}
+
+// atTerminalRunning is atTerminal for what change makes of the client.
+func (w *world) atTerminalRunning(change func(*exec.Cmd)) *person {
+	w.Helper()
 	tty, slave, err := pty.Open()
 	if err != nil {
 		w.Fatal(err)
 	}
-	p := &person{T: w.T, cmd: w.child(args...), tty: tty, slave: slave, ended: make(chan error, 1)}
+	p := &person{T: w.T, cmd: w.child(), tty: tty, slave: slave, ended: make(chan error, 1)}
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = slave, &p.stdout, slave
-	if stderr != nil {
-		p.cmd.Stderr = stderr
-	}
+	change(p.cmd)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := p.cmd.Start(); err != nil {
 		w.Fatal(err)
@@ -176,7 +187,7 @@ func TestPromptsOfEveryKind(t *testing.T) {
 	if want := []string{"", "123456", "text message", "y", "n", "43"}; !slices.Equal(w.agent.answers, want) {
 		t.Errorf("answers: %q", w.agent.answers)
 	}
-	if p.expect("cogtok: signed in to prod as rob; the token is good for 1h00m"); p.stdout.Len() != 0 {
+	if p.expect("cogtok: signed in to prod as rob; the token is good for 1h"); p.stdout.Len() != 0 {
 		t.Errorf("standard output: %q", &p.stdout)
 	}
 }
@@ -368,4 +379,59 @@ func removeDrafts(output string) {
 		draft, _, _ := strings.Cut(after, "\n")
 		os.RemoveAll(strings.TrimSuffix(draft, "/config.yaml"))
 	}
+}
+
+// A background job is not stopped by the kernel at a question that it can't
+// put: it is told at once that nobody can be asked.
+func TestBackgroundJobIsNotAsked(t *testing.T) {
+	w := newWorld(t)
+	w.serve(&scripted{prompts: []agent.Prompt{password("Password")}})
+	w.env["CLIENT"] = os.Args[0]
+	for _, args := range []string{"token", "login"} {
+		p := w.atTerminalRunning(func(cmd *exec.Cmd) {
+			cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-mc", `"$CLIENT" cli ` + args + ` & wait $!; exit $?`}
+		})
+		p.end(3)
+		p.expect("cogtok: prod: sign-in needed")
+	}
+}
+
+// Whatever a server puts into a question, the terminal gets text.
+func FuzzPrompt(f *testing.F) {
+	f.Add("mfa", "Code\x1b]52;c;ZXZpbA==\x07", "a\u202eb")
+	f.Add(agent.PromptChoice, "Which\r\n", "\x9b31m")
+	f.Add(agent.PromptConfirm, "Sure?", "")
+	f.Add(agent.PromptNotice, "line\nline\u2028", "")
+	f.Fuzz(func(t *testing.T, kind, text, choice string) {
+		shown := shownFor(t, agent.Prompt{Kind: kind, Text: text, Choices: []string{choice}, Echo: true})
+		for _, r := range shown {
+			if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)) {
+				t.Fatalf("%q is shown as %q", text, shown)
+			}
+		}
+	})
+}
+
+// shownFor returns what a terminal shows for a question that is answered "1".
+func shownFor(t *testing.T, q agent.Prompt) string {
+	in, keys, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	keys.WriteString("1\n")
+	keys.Close()
+	screen, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer screen.Close()
+	shown := make(chan string)
+	go func() {
+		text, _ := io.ReadAll(screen)
+		shown <- string(text)
+	}()
+	prompter{newTerminal(in, out)}.Ask(t.Context(), q)
+	out.Close()
+	return <-shown
 }
