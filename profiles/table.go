@@ -34,7 +34,7 @@ var Keys = []Key[Profile]{
 		Help:  "how to sign in; the app client must allow it",
 		field: func(p *Profile) any { return &p.Auth }},
 	{Name: "token", Example: "access", Choices: []string{"id", "access"},
-		Help:  "the token that `cogtok token` prints",
+		Help:  "the token that \"cogtok token\" prints",
 		field: func(p *Profile) any { return &p.Token }},
 	{Name: "scheme", Example: "bearer", Choices: []string{SchemeNone, SchemeBearer},
 		Help:  "what stands before the token in the Authorization header",
@@ -52,13 +52,13 @@ var Keys = []Key[Profile]{
 		Help:  "use AWS's FIPS endpoint; the default in us-gov regions",
 		field: func(p *Profile) any { return &p.FIPS }},
 	{Name: keyAWSProfile, Example: "ops", check: checkAWSProfile,
-		Help:  "the profile of ~/.aws that signs the requests of `auth: admin-password`",
+		Help:  "the profile of ~/.aws that signs the requests of admin-password",
 		field: func(p *Profile) any { return &p.AWSProfile }},
 	{Name: "client_metadata", Example: "{team: blue}",
 		Help:  "names and texts that the pool's Lambda triggers get",
 		field: func(p *Profile) any { return &p.ClientMetadata }},
 	{Name: "store", Example: StoreFile, Choices: stores,
-		Help:  "where the profile's secrets rest; the default is the file's `store`",
+		Help:  "where the profile's secrets rest; the default is that of the file",
 		field: func(p *Profile) any { return &p.Store }},
 }
 
@@ -74,7 +74,7 @@ var FileKeys = []Key[Config]{
 		Help:  "where secrets rest: the system's keychain, a sealed file, or the agent's memory alone",
 		field: func(c *Config) any { return &c.Store }},
 	{Name: "passphrase_command", Example: "[pass, show, cogtok]",
-		Help:  "a program and its arguments that print the passphrase of `store: file`, instead of asking",
+		Help:  "a program and its arguments that print the passphrase of the file store, instead of asking",
 		field: func(c *Config) any { return &c.PassphraseCommand }},
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	lockWait  = 3 * time.Second
+	lockWait  = 2 * time.Second
 	lockPause = 10 * time.Millisecond
 )
 
