@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,7 +49,7 @@ func (u *User) TerminalProgram(name string, args ...string) *Terminal {
 	if err != nil {
 		u.t.Fatal(err)
 	}
-	t.tty = tty
+	t.tty = interruptible(u.t, tty)
 	go t.read()
 	u.t.Cleanup(func() {
 		t.tty.Close()
@@ -58,6 +59,23 @@ func (u *User) TerminalProgram(name string, args ...string) *Terminal {
 		}
 	})
 	return t
+}
+
+// interruptible returns a file for the same terminal whose Close ends a Read
+// that waits: package pty leaves its own in blocking mode, and a terminal that
+// is being read can't hang up.
+func interruptible(t testing.TB, tty *os.File) *os.File {
+	t.Helper()
+	fd, err := syscall.Dup(int(tty.Fd()))
+	if err == nil {
+		syscall.CloseOnExec(fd)
+		err = syscall.SetNonblock(fd, true)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	tty.Close()
+	return os.NewFile(uintptr(fd), tty.Name())
 }
 
 func (t *Terminal) read() {
