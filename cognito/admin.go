@@ -20,8 +20,9 @@ import (
 	"github.com/cogtok/cogtok/profiles"
 )
 
-// adminAPI signs its requests (SigV4) with the AWS credentials of the person who runs the agent. They need
-// cognito-idp:AdminInitiateAuth and cognito-idp:AdminRespondToAuthChallenge.
+// adminAPI signs its requests (SigV4) with the AWS credentials of the person
+// who runs the agent. They need cognito-idp:AdminInitiateAuth and
+// cognito-idp:AdminRespondToAuthChallenge.
 type adminAPI struct {
 	provider *Provider
 	client   *cip.Client

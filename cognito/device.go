@@ -17,7 +17,8 @@ import (
 // returns its key. Without it the refresh token of the sign-in is refused
 // (https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-device-tracking.html).
 // The device's password is thrown away: it would serve to skip MFA, which
-// nobody has asked for. A device that can't be confirmed leaves the tokens good, so that is logged alone.
+// nobody has asked for. A device that can't be confirmed leaves the tokens
+// good, so that is only logged.
 func (p *Provider) confirmDevice(ctx context.Context, profile profiles.Profile, accessToken string, device *types.NewDeviceMetadataType) string {
 	key, group := aws.ToString(device.DeviceKey), aws.ToString(device.DeviceGroupKey)
 	client, err := p.client(profile, nil)

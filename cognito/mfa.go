@@ -23,8 +23,9 @@ type codes struct {
 func (c *codes) left() bool { return c.asks < maxAsks }
 
 // answerSoftwareToken asks for the code of an authenticator app. After a wrong
-// one the sign-in starts again before the next is asked for: whether Cognito's session
-// outlives a wrong code is not documented, and a code that is sent to a spent session is lost.
+// one the sign-in starts again before the next is asked for: whether Cognito's
+// session outlives a wrong code is not documented, and a code that meets a spent
+// session could not be sent a second time.
 func answerSoftwareToken(ctx context.Context, s *signIn, st step) (step, error) {
 	text := "Code from your authenticator app"
 	if name := st.parameters["FRIENDLY_DEVICE_NAME"]; name != "" {

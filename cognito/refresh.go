@@ -107,7 +107,8 @@ func initiateRefresh(
 }
 
 // renewed merges the answer into g. What it doesn't carry stays: the refresh
-// token where there is no rotation, and always the times and the first token of the sign-in.
+// token where there is no rotation, and always the time and the first token of
+// the sign-in.
 func renewed(profile profiles.Profile, g session.Grant, result *types.AuthenticationResultType) (session.Grant, error) {
 	if result == nil {
 		return session.Grant{}, senseless(profile, "there are no tokens in it")

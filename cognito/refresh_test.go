@@ -57,8 +57,15 @@ func TestRefreshWithRotation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if !third.FirstRefreshToken.Equal(first.RefreshToken) {
+			t.Error("the second renewal loses the sign-in's own token")
+		}
 		if err := w.provider.Revoke(t.Context(), w.profile, w.secret, third); err != nil {
 			t.Fatal(err)
+		}
+		revoked := w.parameters("RevokeToken")
+		if len(revoked) != 2 || revoked[0]["Token"] != first.RefreshToken.Reveal() || revoked[1]["Token"] != third.RefreshToken.Reveal() {
+			t.Errorf("%d tokens were revoked, not the first and the newest", len(revoked))
 		}
 		_, err = w.refresh(third)
 		wantKind(t, err, agent.KindLoginRequired)

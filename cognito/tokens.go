@@ -40,8 +40,9 @@ func (s *signIn) finish(ctx context.Context, result *types.AuthenticationResultT
 }
 
 // checkTokens decodes the tokens and refuses those that are not the profile's.
-// An ID token may be missing: some servers renew the access token alone. It returns the access token's claims. The signatures are left to those whom
-// the tokens are shown to: these came from the pool itself, over TLS.
+// An ID token may be missing: some servers renew the access token alone. It
+// returns the access token's claims. The signatures are left to those whom the
+// tokens are shown to: these came from the pool itself, over TLS.
 func checkTokens(profile profiles.Profile, g session.Grant) (jwt.Claims, error) {
 	access, err := checkToken(profile, g.AccessToken, agent.TypeAccess)
 	if err != nil {

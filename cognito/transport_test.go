@@ -62,7 +62,7 @@ func newStage(t *testing.T, auth string, handle func(operation string, body map[
 		Name: "prod", Region: "us-east-1", UserPoolID: poolID, ClientID: "client", Username: "rob", Auth: auth, Endpoint: server.URL,
 	}
 	s.secret = agent.NewSecret(clientSecret)
-	s.provider = cognito.New(cognito.Config{Logf: s.log.logf, TryTimeout: 300 * time.Millisecond, CallTimeout: 2 * time.Second})
+	s.provider = cognito.New(cognito.Config{Logf: s.log.logf, TryTimeout: 5 * time.Second, CallTimeout: 10 * time.Second})
 	return s
 }
 
@@ -174,6 +174,9 @@ func TestTrouble(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, profiles.AuthPassword, func(_ string, _ map[string]any, w http.ResponseWriter) { c.answer(w) })
+			if strings.HasPrefix(name, "slow") {
+				s.provider = cognito.New(cognito.Config{Logf: s.log.logf, TryTimeout: 300 * time.Millisecond})
+			}
 			_, _, err := s.login(goodPassword)
 			wantKind(t, err, c.kind, c.text)
 			if !agent.AsError(err).Retryable() {
