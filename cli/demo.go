@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -34,6 +37,8 @@ up for trying things from another terminal until Ctrl-C.`,
 }
 
 func (a *app) demo(ctx context.Context, once bool) (err error) {
+	// So that a closed pipe ends the demo as an error, after cleaning up.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	world, err := a.newDemoWorld()
 	if err != nil {
 		return err

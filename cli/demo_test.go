@@ -47,6 +47,7 @@ func TestDemo(t *testing.T) {
 	bin, temp := demoPrograms(t)
 	t.Run("once", func(t *testing.T) { testDemoOnce(t, bin, temp) })
 	t.Run("until Ctrl-C", func(t *testing.T) { testDemoUntilInterrupted(t, bin, temp) })
+	t.Run("closed pipe", func(t *testing.T) { testDemoClosedPipe(t, bin, temp) })
 	t.Run("without cogtok and curl", func(t *testing.T) { testDemoAlone(t, bin, temp) })
 }
 
@@ -120,6 +121,28 @@ func waitForExports(t *testing.T, path string) string {
 	shown, _ := os.ReadFile(path)
 	t.Fatalf("no exports are shown:\n%s", shown)
 	return ""
+}
+
+// `cogtok demo | head` cleans up too.
+func testDemoClosedPipe(t *testing.T, bin, temp string) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	demo := demoProcess(bin, temp)
+	demo.Stdout = write
+	if err := demo.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer demo.Process.Kill()
+	write.Close()
+	read.Read(make([]byte, 1))
+	read.Close()
+	demo.Wait()
+	if demo.ProcessState.ExitCode() != 1 {
+		t.Errorf("%s", demo.ProcessState)
+	}
+	expectEmpty(t, temp)
 }
 
 // Without a cogtok beside it, a curl and a shell in PATH.
