@@ -152,7 +152,7 @@ func TestAddRefuses(t *testing.T) {
 		"two values":     {base, "new", given("username", "x"), "username takes one value"},
 		"bad pair":       {base, "new", given("client_metadata", "x"), "client_metadata must be name=text, each name once"},
 		"unknown key":    {base, "new", given("user_name", "x"), `unknown key "user_name"; did you mean "username"?`},
-		"secret":         {base, "new", given("client_metadata", "password=hunter2"), `"password": no secret may stand in the config`},
+		"secret":         {base, "new", given("client_metadata", "password=hunter2"), `"password": no secret may stand in the config; delete the line and run: cogtok secret set new password`},
 		"incomplete":     {base, "new", map[string][]string{"username": {"x"}}, `profile "new" has no user_pool_id`},
 		"unknown parent": {base, "new", map[string][]string{"extends": {"odl"}}, `profile "new" extends "odl", but there is no such profile; did you mean "old"?`},
 		"both":           {base, "new", given("fips", "true", "endpoint", "https://x.example"), `profile "new" has both fips and endpoint`},

@@ -149,7 +149,8 @@ func (p *parser) secrets(n *node, path []string) {
 			if strings.Contains(hint, "%s") {
 				hint = fmt.Sprintf(hint, profileOf(path))
 			}
-			p.problem(e.key, hint, "%s: no secret may stand in the config", quote(e.key.text))
+			// In the message, since only the first problem's hint is shown.
+			p.problem(e.key, "", "%s: no secret may stand in the config; %s", quote(e.key.text), hint)
 			continue
 		}
 		p.secrets(e.value, append(slices.Clip(path), e.key.text))

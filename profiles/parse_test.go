@@ -334,7 +334,7 @@ func TestSecretsRefused(t *testing.T) {
 			continue
 		}
 		i := slices.IndexFunc(all, func(e *Error) bool { return strings.Contains(e.Message, "no secret may stand in the config") })
-		if i < 0 || !strings.Contains(all[i].Hint, hint) {
+		if i < 0 || !strings.Contains(all[i].Message, hint) {
 			t.Errorf("%q: %v", text, err)
 		}
 		if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, all[0]), marker) {

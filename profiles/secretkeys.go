@@ -1,6 +1,6 @@
 package profiles
 
-// Hints for keys that hold a secret; %s is the profile's name.
+// What to do about keys that hold a secret; %s is the profile's name.
 const (
 	hintPassword     = "delete the line and run: cogtok secret set %s password"
 	hintClientSecret = "delete the line and run: cogtok secret set %s client-secret"
