@@ -153,7 +153,7 @@ func sealTo(t *testing.T, identity []byte, payload string) []byte {
 func TestNothingReadableAtRest(t *testing.T) {
 	dir := t.TempDir()
 	const value, name, passphrase = "marker-value-91d4c7", "marker-name-55ab01", "marker-passphrase-c3d2e1"
-	key := file.NewPassphrase(filepath.Join(dir, "key.age"))
+	key := file.NewQuickPassphrase(filepath.Join(dir, "key.age"))
 	if err := key.Unlock(t.Context(), []byte(passphrase)); err != nil {
 		t.Fatal(err)
 	}

@@ -92,12 +92,10 @@ func mustBeRegular(path string) error {
 
 // writeFile replaces the file in one step: after a crash or on a full disk the
 // old file is there, or the new one, but never a part. The caller holds the
-// lock, which is why the temporary name can be a fixed one: what a killed
-// writer left behind is removed by the next.
+// lock and has read the file, which checked what it is. The lock is why the
+// temporary name can be a fixed one: what a killed writer left behind is
+// removed by the next.
 func writeFile(path string, data []byte) error {
-	if err := mustBeReplaceable(path); err != nil {
-		return err
-	}
 	temporary := path + ".new"
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return unavailable("write", path, err)
@@ -126,18 +124,6 @@ func writeNew(path string, data []byte) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
-}
-
-// mustBeReplaceable refuses to replace what readFile would refuse to read.
-func mustBeReplaceable(path string) error {
-	if err := mustBeRegular(path); err != nil {
-		return err
-	}
-	s, err := stampOf(path)
-	if err != nil || s.info == nil {
-		return err
-	}
-	return mustBeOurs(path, s.info)
 }
 
 // setAside renames a file that is of no use, and returns its new name.

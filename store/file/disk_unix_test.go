@@ -4,6 +4,7 @@ package file_test
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -12,6 +13,20 @@ import (
 
 	"github.com/gofrs/flock"
 )
+
+func TestModes(t *testing.T) {
+	p := newPlace(t)
+	put(t, p.open(t), "x", "v")
+	for path, mode := range map[string]fs.FileMode{filepath.Dir(p.path): 0o700, p.path: 0o600, p.path + ".lock": 0o600} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != mode {
+			t.Errorf("%s has mode %v, want %v", path, info.Mode().Perm(), mode)
+		}
+	}
+}
 
 // TestRefused: what may be somebody's trap is neither read nor replaced.
 func TestRefused(t *testing.T) {

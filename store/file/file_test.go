@@ -58,7 +58,7 @@ func TestConformanceWithKeychainKey(t *testing.T) {
 func TestConformanceWithPassphrase(t *testing.T) {
 	dir := t.TempDir()
 	unlocked := func() *file.Passphrase {
-		key := file.NewPassphrase(filepath.Join(dir, "key.age"))
+		key := file.NewQuickPassphrase(filepath.Join(dir, "key.age"))
 		if err := key.Unlock(t.Context(), []byte("correct horse")); err != nil {
 			t.Fatal(err)
 		}
@@ -116,20 +116,6 @@ func TestNothingIsWrittenBeforeTheFirstPut(t *testing.T) {
 	}
 	if _, err := p.items.Get(t.Context(), file.SealingKey); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a key exists: %v", err)
-	}
-}
-
-func TestModes(t *testing.T) {
-	p := newPlace(t)
-	put(t, p.open(t), "x", "v")
-	for path, mode := range map[string]fs.FileMode{filepath.Dir(p.path): 0o700, p.path: 0o600, p.path + ".lock": 0o600} {
-		info, err := os.Stat(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if info.Mode().Perm() != mode {
-			t.Errorf("%s has mode %v, want %v", path, info.Mode().Perm(), mode)
-		}
 	}
 }
 

@@ -155,7 +155,7 @@ func TestPassphrase(t *testing.T) {
 	open := func(key *file.Passphrase) *file.Store {
 		return file.Open(filepath.Join(dir, "secrets.age"), key, func(text string) { t.Errorf("warning: %s", text) })
 	}
-	key := file.NewPassphrase(path)
+	key := file.NewQuickPassphrase(path)
 	wantLocked(t, key, open(key), true)
 	if err := key.Unlock(t.Context(), nil); !errors.Is(err, store.ErrWrongPassphrase) {
 		t.Errorf("empty passphrase: %v, want ErrWrongPassphrase", err)
@@ -166,7 +166,7 @@ func TestPassphrase(t *testing.T) {
 	}
 	put(t, open(key), "x", "v")
 
-	key = file.NewPassphrase(path) // the next run of the agent
+	key = file.NewQuickPassphrase(path) // the next run of the agent
 	s := open(key)
 	wantLocked(t, key, s, false)
 	if err := key.Unlock(t.Context(), []byte("wrong")); !errors.Is(err, store.ErrWrongPassphrase) {
@@ -204,7 +204,7 @@ func wantLocked(t *testing.T, key *file.Passphrase, s *file.Store, fresh bool) {
 // other is wrong.
 func TestPassphraseIsChosenOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key.age")
-	keys := []*file.Passphrase{file.NewPassphrase(path), file.NewPassphrase(path)}
+	keys := []*file.Passphrase{file.NewQuickPassphrase(path), file.NewQuickPassphrase(path)}
 	errs := make([]error, len(keys))
 	var wg sync.WaitGroup
 	for i, key := range keys {
@@ -224,7 +224,7 @@ func TestPassphraseIsChosenOnce(t *testing.T) {
 func TestKeyFileWasReplaced(t *testing.T) {
 	dir := t.TempDir()
 	unlocked := func(passphrase string) (*file.Passphrase, *file.Store) {
-		key := file.NewPassphrase(filepath.Join(dir, "key.age"))
+		key := file.NewQuickPassphrase(filepath.Join(dir, "key.age"))
 		if err := key.Unlock(t.Context(), []byte(passphrase)); err != nil {
 			t.Fatal(err)
 		}
@@ -250,7 +250,7 @@ func TestKeyFileWasReplaced(t *testing.T) {
 // TestDamagedKeyFile: it is never replaced without being asked to.
 func TestDamagedKeyFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key.age")
-	if err := file.NewPassphrase(path).Unlock(t.Context(), []byte("right")); err != nil {
+	if err := file.NewQuickPassphrase(path).Unlock(t.Context(), []byte("right")); err != nil {
 		t.Fatal(err)
 	}
 	whole, err := os.ReadFile(path)
@@ -262,7 +262,7 @@ func TestDamagedKeyFile(t *testing.T) {
 		if err := os.WriteFile(path, damaged, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		key := file.NewPassphrase(path)
+		key := file.NewQuickPassphrase(path)
 		wantUnavailable(t, key.Unlock(t.Context(), []byte("right")), "damaged")
 		if isNew, err := key.New(); isNew || err != nil {
 			t.Errorf("New: %v, %v, want false", isNew, err)

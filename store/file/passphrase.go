@@ -27,7 +27,8 @@ const maxWorkFactor = 18
 // store.ErrLocked until Unlock got the passphrase. What was unlocked stays so until
 // the process ends.
 type Passphrase struct {
-	path string
+	path       string
+	workFactor int
 
 	unlocking chan struct{} // holds one token: one scrypt at a time
 
@@ -39,7 +40,7 @@ type Passphrase struct {
 // NewPassphrase returns the key in the file at path. The file comes into being
 // with the first Unlock.
 func NewPassphrase(path string) *Passphrase {
-	return &Passphrase{path: path, unlocking: make(chan struct{}, 1)}
+	return &Passphrase{path: path, workFactor: workFactor, unlocking: make(chan struct{}, 1)}
 }
 
 // Locked reports whether Unlock has yet to get the passphrase.
@@ -130,7 +131,7 @@ func (p *Passphrase) create(ctx context.Context, passphrase []byte) error {
 	if err != nil {
 		return err
 	}
-	if sealed, err = wrap(id, passphrase); err != nil {
+	if sealed, err = wrap(id, passphrase, p.workFactor); err != nil {
 		return err
 	}
 	if err := writeFile(p.path, sealed); err != nil {
@@ -163,12 +164,12 @@ func (p *Passphrase) set(id *age.X25519Identity, sealed []byte) {
 }
 
 // wrap encrypts id by the passphrase.
-func wrap(id *age.X25519Identity, passphrase []byte) ([]byte, error) {
+func wrap(id *age.X25519Identity, passphrase []byte, logN int) ([]byte, error) {
 	recipient, err := age.NewScryptRecipient(string(passphrase))
 	if err != nil {
 		return nil, err
 	}
-	recipient.SetWorkFactor(workFactor)
+	recipient.SetWorkFactor(logN)
 	text := []byte(id.String())
 	defer clear(text)
 	return encrypt(text, recipient)

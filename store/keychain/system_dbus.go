@@ -4,10 +4,13 @@ package keychain
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/godbus/dbus/v5"
 
@@ -82,10 +85,8 @@ func collectionOf(bus *dbus.Conn) (dbus.ObjectPath, error) {
 	if err := service.StoreProperty(serviceIface+".Collections", &all); err != nil {
 		return "", err
 	}
-	for _, path := range all {
-		if path == loginCollection {
-			return path, nil
-		}
+	if slices.Contains(all, loginCollection) {
+		return loginCollection, nil
 	}
 	var path dbus.ObjectPath
 	if err := service.Call(serviceIface+".ReadAlias", 0, "default").Store(&path); err != nil {
@@ -127,10 +128,16 @@ var knownErrors = []knownError{
 		hint:   "try again; if that doesn't help, restart the keychain service, " + useAnother,
 	},
 	{
-		is:     func(err error) bool { return errors.Is(err, dbus.ErrClosed) },
+		is:     isOneOf(dbus.ErrClosed, io.EOF, syscall.EPIPE, syscall.ECONNRESET),
 		reason: "the D-Bus session ended during the call",
 		hint:   "restart the agent in the session that you are in: cogtok agent restart",
 	},
+}
+
+func isOneOf(errs ...error) func(error) bool {
+	return func(err error) bool {
+		return slices.ContainsFunc(errs, func(e error) bool { return errors.Is(err, e) })
+	}
 }
 
 // isDBus matches D-Bus errors by name; a prefix ends in a dot.

@@ -24,6 +24,9 @@ import (
 // grace is what a busy machine may add to a limit.
 const grace = 200 * time.Millisecond
 
+// atOnce is far from the limit, for a machine however busy.
+const atOnce = time.Second
+
 func TestGnomeKeyring(t *testing.T) {
 	if !keychaintest.Session(t) {
 		return
@@ -105,7 +108,7 @@ func TestPromptThatNobodyAnswers(t *testing.T) {
 		t.Errorf("gave up after %v, want %v: did the prompt hang at all?", took, Limit)
 	}
 	for range 5 {
-		if took := wantNoAnswer(t, s); took > grace {
+		if took := wantNoAnswer(t, s); took > atOnce {
 			t.Errorf("while the prompt is open: %v, want an error at once", took)
 		}
 	}
@@ -177,7 +180,7 @@ func TestStopped(t *testing.T) {
 	t.Cleanup(func() { signal(t, daemon, syscall.SIGCONT) }) // stopped, it would outlive its session
 	wantNoAnswer(t, s)
 	for range 20 {
-		if took := wantNoAnswer(t, s); took > grace {
+		if took := wantNoAnswer(t, s); took > atOnce {
 			t.Errorf("the next call took %v, want an error at once", took)
 		}
 	}
@@ -197,8 +200,11 @@ func TestStopped(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	if more := runtime.NumGoroutine() - before; more > 0 {
-		t.Errorf("%d goroutines are left over", more)
+	for runtime.NumGoroutine() > before { // the D-Bus library's end a moment later
+		if time.Since(start) > 2*time.Second {
+			t.Fatalf("%d goroutines are left over", runtime.NumGoroutine()-before)
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
@@ -344,7 +350,7 @@ func TestNoBus(t *testing.T) {
 			t.Setenv("XDG_RUNTIME_DIR", env.runtimeDir)
 			each(t, New(), "x", func(what string, err error, took time.Duration) {
 				wantReason(t, err, env.reason)
-				if took > grace {
+				if took > atOnce {
 					t.Errorf("%s took %v", what, took)
 				}
 			})
