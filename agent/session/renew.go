@@ -48,7 +48,9 @@ func (s *session) startRenewing(p profiles.Profile) *job {
 			err = errLoggedOut.WithHint("run: cogtok login %s", p.Name)
 		case ctx.Err() == nil:
 			s.pause.note(s.keeper.now(), err)
-			s.problem = err
+			if s.problem = err; agent.KindOf(err) == agent.KindLoginRequired {
+				s.problem = nil // the record tells why
+			}
 		}
 		s.mu.Unlock()
 		j.finish(err)

@@ -46,7 +46,7 @@ func (s *session) startSigningIn(ctx context.Context, c agent.Caller, p profiles
 		if s.signingIn == try.job {
 			s.signingIn = nil
 		}
-		if err != nil && ctx.Err() == nil {
+		if err != nil && err != errNoPassword && ctx.Err() == nil {
 			s.problem = err
 		}
 		s.mu.Unlock()

@@ -1,0 +1,188 @@
+package session
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/profiles"
+	"github.com/cogtok/cogtok/store"
+	"github.com/cogtok/cogtok/store/vault"
+)
+
+const passphrase = "MARK-passphrase"
+
+// newFileRig returns a rig with the real `store: file`.
+func newFileRig(t *testing.T) *rig {
+	r := newRig(t)
+	p := r.files["prod"]
+	p.Store = profiles.StoreFile
+	r.files["prod"] = p
+	r.cfg = func(c *Config) { c.Vaults = map[string]store.Vault{profiles.StoreFile: r.openFile()} }
+	return r
+}
+
+func (r *rig) openFile() store.Vault {
+	v, err := vault.Open(profiles.StoreFile, r.dir, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return v
+}
+
+func TestPassphraseIsAskedOnce(t *testing.T) {
+	r := newFileRig(t)
+	k := r.start()
+	_, err := r.token(agent.Caller{}, agent.TokenRequest{})
+	wantKind(t, err, agent.KindLocked)
+	first := &script{answers: map[string]string{agent.PromptPassphrase: passphrase, agent.PromptPassword: rightPassword}}
+	if _, err := k.Login(t.Context(), agent.Caller{Prompter: first}, agent.LoginRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := first.kinds(); !slices.Equal(got, []string{agent.PromptPassphrase, agent.PromptPassphrase, agent.PromptPassword, agent.PromptConfirm}) {
+		t.Errorf("asked %v, want a new passphrase twice", got)
+	}
+	k = r.restart()
+	st, err := k.Status(t.Context(), agent.Caller{}, agent.StatusRequest{})
+	if err != nil || st.Profiles[0].State != agent.StateLocked {
+		t.Errorf("status %+v, %v", st, err)
+	}
+	_, err = r.token(agent.Caller{}, agent.TokenRequest{})
+	wantKind(t, err, agent.KindLocked)
+	var all sync.WaitGroup
+	people := make([]*script, 20)
+	for i := range people {
+		people[i] = &script{answers: map[string]string{agent.PromptPassphrase: passphrase}}
+		all.Go(func() {
+			if _, err := r.token(agent.Caller{Prompter: people[i]}, agent.TokenRequest{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	asked := 0
+	for _, p := range people {
+		asked += len(p.kinds())
+	}
+	if asked != 1 {
+		t.Errorf("%d questions", asked)
+	}
+	if _, err := r.token(agent.Caller{}, agent.TokenRequest{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWrongPassphrase(t *testing.T) {
+	r := newFileRig(t)
+	r.start()
+	if err := r.openFile().Lock.Unlock(t.Context(), []byte(passphrase)); err != nil {
+		t.Fatal(err)
+	}
+	wrong := &script{answers: map[string]string{agent.PromptPassphrase: "wrong"}}
+	_, err := r.token(agent.Caller{Prompter: wrong}, agent.TokenRequest{})
+	wantKind(t, err, agent.KindLocked)
+	if n := len(wrong.kinds()); n != passphraseTries {
+		t.Errorf("%d questions", n)
+	}
+	if !strings.HasPrefix(wrong.asked[1].Text, "Wrong passphrase") {
+		t.Errorf("asked %q after a wrong one", wrong.asked[1].Text)
+	}
+}
+
+// differing answers a new passphrase and its repetition differently, at first.
+type differing struct {
+	script
+	n int
+}
+
+func (d *differing) Ask(ctx context.Context, q agent.Prompt) (agent.Secret, error) {
+	d.n++
+	if d.n == 1 {
+		return agent.NewSecret("a slip"), nil
+	}
+	return d.script.Ask(ctx, q)
+}
+
+func TestNewPassphraseTwice(t *testing.T) {
+	r := newFileRig(t)
+	r.start()
+	person := &differing{script: script{answers: map[string]string{agent.PromptPassphrase: passphrase}}}
+	_, err := r.keeper.SetSecret(t.Context(), agent.Caller{Prompter: person}, agent.SetSecretRequest{
+		Profile: "prod", Kind: agent.SecretPassword, Value: agent.NewSecret(rightPassword)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if person.n != 4 {
+		t.Errorf("%d questions", person.n)
+	}
+	if err := r.openFile().Lock.Unlock(t.Context(), []byte(passphrase)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPassphraseCommand(t *testing.T) {
+	dir := t.TempDir()
+	ran := filepath.Join(dir, "ran")
+	program := filepath.Join(dir, "pass")
+	write := func(text string) {
+		if err := os.WriteFile(program, []byte("#!/bin/sh\necho x >>"+ran+"\n"+text+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := newFileRig(t)
+	inner := r.cfg
+	r.cfg = func(c *Config) {
+		inner(c)
+		load := c.Load
+		c.Load = func() (profiles.Config, error) {
+			config, err := load()
+			config.PassphraseCommand = []string{program, "show", "cogtok; rm -rf /"}
+			return config, err
+		}
+	}
+	r.start()
+	write("echo 'MARK-said on stderr' >&2; exit 3")
+	for range 5 {
+		_, err := r.token(agent.Caller{}, agent.TokenRequest{})
+		e := wantKind(t, err, agent.KindLocked)
+		if !strings.Contains(e.Message, "exit status 3") || strings.Contains(e.Message, "MARK") {
+			t.Errorf("message %q", e.Message)
+		}
+	}
+	if data, _ := os.ReadFile(ran); len(data) != 2 {
+		t.Errorf("a failing command ran %d times", len(data)/2)
+	}
+	write("printf '%s\\n' '" + passphrase + "'")
+	if err := r.openFile().Lock.Unlock(t.Context(), []byte(passphrase)); err != nil {
+		t.Fatal(err)
+	}
+	// Somebody who can see it fail can try at once.
+	_, err := r.keeper.Login(t.Context(), agent.Caller{Prompter: &script{}}, agent.LoginRequest{Password: agent.NewSecret(rightPassword)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.restart()
+	if _, err := r.token(agent.Caller{}, agent.TokenRequest{}); err != nil {
+		t.Error(err)
+	}
+	write("echo wrong")
+	r.restart()
+	_, err = r.token(agent.Caller{}, agent.TokenRequest{})
+	wantKind(t, err, agent.KindLocked)
+	if err := os.Remove(program); err != nil {
+		t.Fatal(err)
+	}
+	r.restart()
+	_, err = r.token(agent.Caller{}, agent.TokenRequest{})
+	wantKind(t, err, agent.KindLocked)
+	for _, line := range r.logs.lines {
+		if strings.Contains(line, "MARK") {
+			t.Errorf("logged %q", line)
+		}
+	}
+}
