@@ -8,7 +8,7 @@ import (
 
 func TestText(t *testing.T) {
 	for in, want := range map[string]string{
-		"plain é 日本":              "plain é 日本",
+		"plain é 日本":             "plain é 日本",
 		"\x1b[31mred\x1b[0m":     "�[31mred�[0m",
 		"a\r\nb\tc":              "a� b c",
 		"\u009b31m":              "�31m",
