@@ -24,6 +24,8 @@ var childRuns = map[string]func(path string) string{
 	"accept":  childAccept,
 	"dial":    childDial,
 	"listen":  childListen,
+	"relay":   childRelay,
+	"serve":   childServe,
 }
 
 func child(run string) int {
@@ -115,6 +117,40 @@ func childListen(path string) string {
 	return "listened"
 }
 
+// childServe is an agent until its stdin ends; ROOT says whether root may call it.
+func childServe(path string) string {
+	l, release, err := Listen(path)
+	if err != nil {
+		return err.Error()
+	}
+	defer release()
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		waitForParent()
+		cancel()
+	}()
+	s := &Server{Agent: &scripted{}, AllowRoot: func() bool { return os.Getenv("ROOT") == "yes" }}
+	if err := s.Serve(ctx, l); err != nil {
+		return err.Error()
+	}
+	return "served"
+}
+
+// childRelay joins its stdin and stdout to the socket, for programs that talk to
+// a process.
+func childRelay(path string) string {
+	nc, err := net.Dial("unix", path)
+	if err != nil {
+		return err.Error()
+	}
+	go func() {
+		_, _ = io.Copy(nc, os.Stdin)
+		nc.Close()
+	}()
+	_, _ = io.Copy(os.Stdout, nc)
+	return ""
+}
+
 // A childProcess is a run of this test's program.
 type childProcess struct {
 	t     testing.TB
@@ -124,10 +160,10 @@ type childProcess struct {
 }
 
 // startChild starts a run as the given user; 0: the test's own.
-func startChild(t testing.TB, uid uint32, run, path string) *childProcess {
+func startChild(t testing.TB, uid uint32, run, path string, env ...string) *childProcess {
 	t.Helper()
 	cmd := exec.Command(publicCopy(t, uid))
-	cmd.Env = []string{"AGENT_TEST_CHILD=" + run, "AGENT_TEST_PATH=" + path}
+	cmd.Env = append(env, "AGENT_TEST_CHILD="+run, "AGENT_TEST_PATH="+path)
 	cmd.Dir = "/"
 	if uid != 0 {
 		cmd.SysProcAttr = asUser(uid)

@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"bufio"
 	"errors"
 	"net"
 	"os"
@@ -159,8 +160,8 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
-// TestRoot: an agent of a user doesn't answer root, nor does root's client
-// trust it. Run the other way round than in life: the child is the agent.
+// TestRoot: an agent of a user doesn't answer root unless the config says so,
+// and root's client doesn't trust it in any case.
 func TestRoot(t *testing.T) {
 	needRoot(t)
 	base := shortDir(t)
@@ -168,13 +169,26 @@ func TestRoot(t *testing.T) {
 	if err := errors.Join(os.Chmod(base, 0o755), os.Mkdir(dir, 0o700), os.Chown(dir, userU, userU)); err != nil {
 		t.Fatal(err)
 	}
-	c := startChild(t, userU, "accept", filepath.Join(dir, "agent.sock"))
-	c.ready()
-	if _, err := Dial(t.Context(), filepath.Join(dir, "agent.sock")); KindOf(err) != KindUntrusted {
-		t.Errorf("root's client: %v", err)
-	}
-	if got := c.result(); got != "received 0" {
-		t.Errorf("the agent %s bytes", got)
+	path := filepath.Join(dir, "agent.sock")
+	for allow, want := range map[string]string{"no": "", "yes": `"result"`} {
+		agent := startChild(t, userU, "serve", path, "ROOT="+allow)
+		agent.ready()
+		nc, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = nc.Write([]byte(`{"jsonrpc":"2.0","id":1,"method":"version"}` + "\n"))
+		said, _ := bufio.NewReader(nc).ReadString('\n')
+		nc.Close()
+		if want == "" && said != "" || !strings.Contains(said, want) {
+			t.Errorf("allow_root %s: root got %q", allow, said)
+		}
+		if _, err := Dial(t.Context(), path); KindOf(err) != KindUntrusted {
+			t.Errorf("root's client: %v", err)
+		}
+		if got := agent.result(); got != "served" {
+			t.Error(got)
+		}
 	}
 }
 

@@ -1,0 +1,214 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const configPath = "/home/rob/.config/cogtok/config.yaml"
+
+// An exemplary agent behaves as the transcripts of docs/protocol.md say.
+type exemplary struct{ scripted }
+
+var (
+	six, seven = noon.Add(6 * time.Hour), noon.Add(7 * time.Hour)
+	subject    = "5f0c2d7e-8a41-4c1b-9d0e-7b1a2c3d4e5f"
+	prod       = ProfileStatus{Profile: "prod", UserPoolID: "us-east-1_AbCdEf123", ClientID: "1h57kf5cpq17m0eml12example", Username: "rob@example.com",
+		Auth: "srp", Store: "keychain", State: StateSignedIn, Subject: subject, SignedInAt: &six, IDExpiresAt: &seven, AccessExpiresAt: &seven}
+	dev = ProfileStatus{Profile: "dev", UserPoolID: "us-east-1_XyZ987654", ClientID: "7gk2f0example", Username: "rob", Auth: "password", Store: "keychain", State: StateSignedOut}
+)
+
+// Token needs a code for the ID token, so that there is something to ask.
+func (*exemplary) Token(ctx context.Context, c Caller, r TokenRequest) (Token, error) {
+	switch {
+	case r.Profile == "dev":
+		return Token{}, Errorf(KindLoginRequired, "sign-in needed: nobody is signed in to profile dev").WithHint("run: cogtok login dev")
+	case r.Profile != "prod":
+		return Token{}, Errorf(KindUnknownProfile, "there is no profile %q", r.Profile).WithHint("see: cogtok profile list")
+	case r.Type == "":
+		r.Type = TypeID
+		if code, err := c.Prompter.Ask(ctx, Prompt{Kind: PromptMFA, Text: "Code from your authenticator app", Echo: true, Profile: "prod"}); err != nil {
+			return Token{}, err
+		} else if code.Reveal() != "123456" {
+			return Token{}, Errorf(KindCodeWrong, "the code is wrong").WithHint("run: cogtok login prod")
+		}
+	}
+	return Token{Version: 1, Profile: "prod", Type: r.Type, Token: "eyJraWQ…", Header: "Authorization", Value: "eyJraWQ…",
+		ExpiresAt: seven, ExpiresIn: 3600, IssuedAt: six, Username: "rob", Subject: subject}, nil
+}
+
+func (*exemplary) Login(ctx context.Context, c Caller, r LoginRequest) (ProfileStatus, error) {
+	password := r.Password
+	if password.Empty() {
+		var err error
+		if password, err = c.Prompter.Ask(ctx, Prompt{Kind: PromptPassword, Text: "Password for rob@example.com (profile prod)", Profile: "prod"}); err != nil {
+			return ProfileStatus{}, err
+		}
+	}
+	if password.Reveal() != "correct horse" {
+		return ProfileStatus{}, Errorf(KindWrongPassword, "the password for rob@example.com is wrong").WithHint("run: cogtok login prod")
+	}
+	return prod, nil
+}
+
+func (*exemplary) Logout(context.Context, Caller, LogoutRequest) (LogoutResult, error) {
+	return LogoutResult{Profile: "prod", Ended: true, ValidUntil: &seven}, nil
+}
+
+func (*exemplary) Status(context.Context, Caller, StatusRequest) (Status, error) {
+	return Status{Version: 1, Default: "prod", Profiles: []ProfileStatus{dev, prod}, Config: configPath}, nil
+}
+
+func (*exemplary) ListSecrets(context.Context, Caller, StatusRequest) (SecretList, error) {
+	return SecretList{Secrets: []SecretEntry{{Profile: "prod", Kind: SecretClientSecret, Store: "keychain"}}}, nil
+}
+
+func (*exemplary) Reload(context.Context, Caller, None) (ReloadResult, error) {
+	return ReloadResult{Config: configPath, Profiles: 2}, nil
+}
+
+func (*exemplary) Version(context.Context, Caller, None) (Version, error) {
+	return Version{Version: "1.0.0", Protocol: Protocol, ProtocolMin: 1, PID: 4242, StartedAt: six, Config: configPath,
+		Socket: "/run/user/1000/cogtok/agent.sock", Log: "/home/rob/.local/state/cogtok/agent.log"}, nil
+}
+
+func readDoc(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestDocTranscripts runs what the manual shows.
+func TestDocTranscripts(t *testing.T) {
+	path := serve(t, &Server{Agent: &exemplary{}, Config: configPath})
+	blocks := regexp.MustCompile("(?s)```transcript\n(.*?)```").FindAllStringSubmatch(readDoc(t), -1)
+	called := map[string]bool{}
+	for _, block := range blocks {
+		nc := dialRaw(t, path)
+		_ = nc.SetDeadline(time.Now().Add(10 * time.Second))
+		for line := range strings.Lines(block[1]) {
+			replay(t, nc, strings.TrimSuffix(line, "\n"))
+			if m := regexp.MustCompile(`^→ .*"method":"([^"]*)"`).FindStringSubmatch(line); m != nil {
+				called[m[1]] = true
+			}
+		}
+	}
+	for name := range methods {
+		if !called[name] {
+			t.Errorf("no transcript calls %s", name)
+		}
+		if !strings.Contains(readDoc(t), "\n### "+name+"\n") {
+			t.Errorf("the manual has no section %s", name)
+		}
+	}
+	if len(blocks) < len(methods) {
+		t.Errorf("%d transcripts", len(blocks))
+	}
+}
+
+// replay sends a line that begins with "→ " and expects one with "← ".
+func replay(t *testing.T, nc net.Conn, line string) {
+	t.Helper()
+	text, sent := strings.CutPrefix(line, "→ ")
+	want, received := strings.CutPrefix(line, "← ")
+	if sent == received {
+		t.Fatalf("not a line of a transcript: %q", line)
+	}
+	wire := text
+	if received {
+		wire = want
+	}
+	if strings.HasPrefix(wire, "Content-Length") {
+		wire = strings.ReplaceAll(wire, `\r\n`, "\r\n")
+	} else {
+		wire += "\n"
+	}
+	if sent {
+		if _, err := io.WriteString(nc, wire); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got := make([]byte, len(wire))
+	n, err := io.ReadFull(nc, got)
+	if string(got[:n]) != wire {
+		t.Fatalf("came   %q (%v)\nwanted %q", got[:n], err, wire)
+	}
+}
+
+// TestDocKinds: the manual's table of errors is the code's.
+func TestDocKinds(t *testing.T) {
+	rows := regexp.MustCompile(`(?m)^\| ([1-8]) \| [^|]* \| (.*) \|$`).FindAllStringSubmatch(readDoc(t), -1)
+	documented := map[Kind]Code{}
+	for _, row := range rows {
+		for _, kind := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(row[2], -1) {
+			documented[Kind(kind[1])] = Code(row[1][0] - '0')
+		}
+	}
+	for kind, code := range kindCodes {
+		if documented[kind] != code {
+			t.Errorf("%s has code %d, in the manual %d", kind, code, documented[kind])
+		}
+	}
+	if len(documented) != len(kindCodes) {
+		t.Errorf("the manual has %d kinds, the code %d", len(documented), len(kindCodes))
+	}
+}
+
+// TestDocLimits: the manual's numbers are the code's.
+func TestDocLimits(t *testing.T) {
+	doc := readDoc(t)
+	for _, row := range []string{
+		fmt.Sprintf("| a message to the agent | %d KiB (65,536 bytes, without the line's end or the headers) |", maxFromClient>>10),
+		fmt.Sprintf("| a message from the agent | %d KiB |", maxFromAgent>>10),
+		fmt.Sprintf("| nesting | %d |", maxDepth),
+		fmt.Sprintf("| a message, from its first byte to its last | %.0f s |", frameTimeout.Seconds()),
+		fmt.Sprintf("| your taking a message from the agent | %.0f s |", writeTimeout.Seconds()),
+		fmt.Sprintf("| a connection without a call | %.0f s,", idleTimeout.Seconds()),
+		fmt.Sprintf("| calls under way on a connection | %d |", queueLength),
+		fmt.Sprintf("| connections of a process | %d |", maxConnsPerPID),
+		fmt.Sprintf("| connections in all | %d,%03d,", maxConns/1000, maxConns%1000),
+		fmt.Sprintf("| a person at a prompt | %.0f s |", PromptTimeout.Seconds()),
+		fmt.Sprintf("| calls in flight when the agent is stopped | %.0f s,", drainTimeout.Seconds()),
+		fmt.Sprintf("after %.0f s without an\nanswer or a prompt (%.0f s for `version` and `status`), and connect within %.0f s", callTimeout.Seconds(), quickTimeout.Seconds(), connectTimeout.Seconds()),
+		fmt.Sprintf("This is protocol %d.", Protocol),
+	} {
+		if !strings.Contains(doc, row) {
+			t.Errorf("the manual doesn't say: %s", row)
+		}
+	}
+	prompts := []string{PromptPassword, PromptNewPassword, PromptPassphrase, PromptMFA, PromptText, PromptConfirm, PromptChoice, PromptNotice}
+	rows := regexp.MustCompile(`(?s)\| kind \| the answer is \|\n(.*?)\n\n`).FindString(doc)
+	var listed []string
+	for _, m := range regexp.MustCompile("(?m)^[|] `([a-z-]+)` [|]").FindAllStringSubmatch(rows, -1) {
+		listed = append(listed, m[1])
+	}
+	if !slices.Equal(listed, prompts) {
+		t.Errorf("prompts in the manual: %v, want %v", listed, prompts)
+	}
+}
+
+// TestDocClients: the manual has the clients as they are in contrib/clients.
+func TestDocClients(t *testing.T) {
+	doc := readDoc(t)
+	for file, language := range map[string]string{"token.py": "python", "token.mjs": "js", "token.lua": "lua"} {
+		program, err := os.ReadFile("../contrib/clients/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(doc, "```"+language+"\n"+string(program)+"```\n") {
+			t.Errorf("the manual has another %s", file)
+		}
+	}
+}
