@@ -1,5 +1,5 @@
-// Package compat holds cogtok against servers and clients that others wrote:
-// a misunderstanding that our client and our own pool share can't hide here.
+//go:build !windows
+
 package compat
 
 import (

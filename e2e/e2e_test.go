@@ -1,6 +1,5 @@
-// Package e2e tests what users do, with the real programs: scripts in
-// testdata/script, and what scripts can't say (crowds, crashes, leaks,
-// terminals) in Go.
+//go:build !windows
+
 package e2e
 
 import (
