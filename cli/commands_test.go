@@ -119,6 +119,22 @@ func TestStatusWithoutAgent(t *testing.T) {
 	}
 }
 
+func TestInstantText(t *testing.T) {
+	at := time.Unix(1795374000, 0)
+	for after, want := range map[time.Duration]string{
+		-time.Minute:            "2026-11-22T19:00:00Z (in 1m)",
+		-600 * time.Millisecond: "2026-11-22T19:00:00Z (now)",
+		0:                       "2026-11-22T19:00:00Z (now)",
+		200 * time.Millisecond:  "2026-11-22T19:00:00Z (now)",
+		2 * time.Second:         "2026-11-22T19:00:00Z (2s ago)",
+		3 * 24 * time.Hour:      "2026-11-22T19:00:00Z (3d ago)",
+	} {
+		if got := instantText(at, at.Add(after)); got != want {
+			t.Errorf("%s later: %q, want %q", after, got, want)
+		}
+	}
+}
+
 func TestWhoami(t *testing.T) {
 	claims := `{"sub":"s-1","cognito:username":"rob","email":"rob@example.com\u001b[2J","cognito:groups":["dev","ops"],"iat":1795374000,"exp":1795377600,
 		"custom:tier":7,"address":{"formatted":"x"},"email_verified":true,"iss":"https://cognito-idp.us-east-1.amazonaws.com/us-east-1_A"}`

@@ -128,7 +128,10 @@ func wordsOf(list []any) ([]string, bool) {
 // instantText is a time with how far from now it is.
 func instantText(t, now time.Time) string {
 	text := t.UTC().Format(time.RFC3339)
-	if t.After(now) {
+	switch ahead := t.Sub(now); {
+	case ahead.Abs() < time.Second:
+		return text + " (now)"
+	case ahead > 0:
 		return text + " (in " + left(t, now) + ")"
 	}
 	return text + " (" + left(now.Add(now.Sub(t)), now) + " ago)"
