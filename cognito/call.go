@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -49,9 +48,6 @@ func call[In, Out any](
 	for try := 1; ; try++ {
 		tryCtx, cancelTry := context.WithTimeout(ctx, p.config.TryTimeout)
 		out, err := operation(tryCtx, in)
-		if err != nil && tryCtx.Err() != nil {
-			err = fmt.Errorf("%w: %w", tryCtx.Err(), err) // not every error of a request says that its time was up
-		}
 		cancelTry()
 		if err == nil || try == maxTries || ctx.Err() != nil || !again.allows(err) || !pause(ctx, try) {
 			return out, err

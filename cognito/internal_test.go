@@ -3,9 +3,12 @@ package cognito
 import (
 	"encoding/base64"
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -84,6 +87,43 @@ type urlRecorder string
 func (u *urlRecorder) RoundTrip(r *http.Request) (*http.Response, error) {
 	*u = urlRecorder(r.URL.String())
 	return nil, errors.New("recorded")
+}
+
+// A closedBody is what the SDK's request body becomes once an answer has come:
+// its WriteTo fails with io.EOF.
+type closedBody struct{ *strings.Reader }
+
+func (closedBody) WriteTo(io.Writer) (int64, error) { return 0, io.EOF }
+func (closedBody) Close() error                     { return nil }
+
+// An answer that comes before net/http has done with the request's body is read
+// to its end: with token rotation, losing it would lose the session.
+func TestFastAnswerIsRead(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_ = http.NewResponseController(w).Flush()
+		time.Sleep(20 * time.Millisecond)
+		_, _ = io.WriteString(w, "the whole answer")
+	}))
+	defer server.Close()
+	client := newHTTPClient(nil)
+	defer client.CloseIdleConnections()
+	for range 10 {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, closedBody{strings.NewReader("request")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.ContentLength = int64(len("request"))
+		response, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil || string(got) != "the whole answer" {
+			t.Fatalf("read %q, %v", got, err)
+		}
+	}
 }
 
 func TestPoolGroup(t *testing.T) {

@@ -46,7 +46,11 @@ type guardedTransport struct{ next http.RoundTripper }
 func (t guardedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	var connected atomic.Bool
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }}
-	response, err := t.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	r = r.WithContext(httptrace.WithClientTrace(r.Context(), trace)) // a copy
+	if r.Body != nil {
+		r.Body = plainBody{r.Body}
+	}
+	response, err := t.next.RoundTrip(r)
 	if err != nil {
 		if !connected.Load() {
 			err = unsentError{err}
@@ -62,6 +66,13 @@ func (t guardedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 type unsentError struct{ error }
 
 func (e unsentError) Unwrap() error { return e.error }
+
+// plainBody hides the WriteTo of a request's body. The SDK (smithy-go v1.28.8)
+// closes the body as soon as an answer comes, and its WriteTo then fails with
+// io.EOF where its Read ends well. net/http may still be making sure that the
+// body has ended; it takes the failure for a broken connection and closes it
+// while the answer is being read.
+type plainBody struct{ io.ReadCloser }
 
 // boundedBody fails with errTooLong after left bytes.
 type boundedBody struct {
