@@ -32,15 +32,24 @@ func keyring(t *testing.T, u *cogtoktest.User) *exec.Cmd {
 	daemon.Env = u.Env
 	daemon.Stdin = strings.NewReader("keyring password")
 	start(t, daemon)
+	// Asked too early, the bus would start a second daemon, which is locked.
+	dbusSays(t, u, "boolean true", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus",
+		"org.freedesktop.DBus.NameHasOwner", "string:org.freedesktop.secrets")
+	dbusSays(t, u, "boolean false", "--dest=org.freedesktop.secrets", "/org/freedesktop/secrets/collection/login",
+		"org.freedesktop.DBus.Properties.Get", "string:org.freedesktop.Secret.Collection", "string:Locked")
+	return daemon
+}
+
+// dbusSays waits until a call on the user's bus gives an answer.
+func dbusSays(t *testing.T, u *cogtoktest.User, want string, call ...string) {
+	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		probe := u.RunProgram("", "dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.secrets",
-			"/org/freedesktop/secrets/collection/login", "org.freedesktop.DBus.Properties.Get",
-			"string:org.freedesktop.Secret.Collection", "string:Locked")
-		if strings.Contains(probe.Stdout, "boolean false") {
-			return daemon
+		r := u.RunProgram("", "dbus-send", append([]string{"--session", "--print-reply"}, call...)...)
+		if strings.Contains(r.Stdout, want) {
+			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the keyring is not unlocked: %s", probe)
+			t.Fatalf("%v: %s", call, r)
 		}
 	}
 }

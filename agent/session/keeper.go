@@ -48,10 +48,12 @@ type Keeper struct {
 	closed chan struct{} // closed when Close begins: no timers from then on
 	once   sync.Once
 
+	keyTurn     chan struct{}     // holds one value while versionKeys is in use
+	versionKeys map[string][]byte // by store
+
 	mu            sync.Mutex
 	sessions      map[string]*session // by store and SessionID
 	keyholes      map[string]*keyhole // by store
-	versionKeys   map[string][]byte   // by store
 	clientSecrets map[string]agent.Secret
 	secretChanges int // so that a secret that was read before a change isn't kept
 }
@@ -70,6 +72,7 @@ func New(cfg Config) *Keeper {
 		sessions:      map[string]*session{},
 		keyholes:      map[string]*keyhole{},
 		versionKeys:   map[string][]byte{},
+		keyTurn:       make(chan struct{}, 1),
 		clientSecrets: map[string]agent.Secret{},
 	}
 	k.source = newSource(cfg.Load, cfg.Path, k.configChanged)
@@ -115,18 +118,37 @@ func (k *Keeper) renewed() {
 }
 
 // Close ends the Keeper when no call is in flight any more. Work that is under
-// way gets until ctx ends, then it is broken off. At last it saves what could
-// not be saved before.
+// way gets until ctx ends, then it is broken off and gets closeGrace for that.
+// At last Close saves what could not be saved before.
 func (k *Keeper) Close(ctx context.Context) {
 	k.once.Do(func() { close(k.closed) })
-	stop := context.AfterFunc(ctx, k.cancel)
-	k.work.Wait()
-	stop()
-	k.cancel()
-	for _, s := range k.allSessions() {
-		s.saveNow(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		k.work.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		k.cancel()
+		select {
+		case <-ended:
+		case <-time.After(closeGrace):
+			k.cfg.Logf("session: work that is under way doesn't end")
+		}
 	}
+	k.cancel()
+	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, s := range k.allSessions() {
+		all.Go(func() { s.saveNow(saving) })
+	}
+	all.Wait()
 }
+
+// closeGrace is enough for storing what has come in at the last moment.
+const closeGrace = storeTimeout + time.Second
 
 func (k *Keeper) allSessions() []*session {
 	k.mu.Lock()
@@ -175,7 +197,8 @@ func (k *Keeper) Stop(context.Context, agent.Caller, agent.None) (agent.None, er
 	return agent.None{}, nil
 }
 
-// named returns err with a message that names the profile.
+// named returns err with a message that names the profile, and a hint where
+// signing in helps.
 func named(p profiles.Profile, err error) error {
 	if err == nil {
 		return nil
@@ -183,6 +206,9 @@ func named(p profiles.Profile, err error) error {
 	e := *agent.AsError(err)
 	if !strings.Contains(e.Message, "profile "+p.Name) {
 		e.Message = "profile " + p.Name + ": " + e.Message
+	}
+	if e.Kind == agent.KindLoginRequired && e.Hint == "" {
+		e.Hint = "run: cogtok login " + p.Name
 	}
 	return &e
 }

@@ -35,6 +35,7 @@ func (k *Keeper) Logout(ctx context.Context, c agent.Caller, r agent.LogoutReque
 	if last.RefreshToken != "" {
 		warn("not ended at Cognito", s.endAtCognito(ctx, p, last, access, r))
 	}
+	k.cfg.Logf("session: profile %s: logged out", p.Name)
 	result := agent.LogoutResult{
 		Profile:    p.Name,
 		Ended:      last.RefreshToken != "" || err != nil,

@@ -54,8 +54,7 @@ func (t *signIn) askPassword(ctx context.Context, why error) (agent.Secret, erro
 	return typed, err
 }
 
-var errNoPassword error = agent.Errorf(agent.KindLoginRequired, "sign-in needed, and no password is stored").
-	WithHint("run: cogtok login in a terminal")
+var errNoPassword error = agent.Errorf(agent.KindLoginRequired, "sign-in needed, and no password is stored")
 
 // use notes which password the sign-in is tried with.
 func (t *signIn) use(ctx context.Context, u usedPassword) (agent.Secret, error) {
@@ -207,14 +206,17 @@ const versionKeyName = "password-version-key"
 // versionKey returns the key, which it makes at the first call. It is also how
 // a sign-in finds out whether the store can be used at all.
 func (k *Keeper) versionKey(ctx context.Context, kind string) ([]byte, error) {
-	k.mu.Lock()
-	key := k.versionKeys[kind]
-	k.mu.Unlock()
-	if key != nil {
-		return key, nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
+	select {
+	case k.keyTurn <- struct{}{}: // two at once would make two keys
+		defer func() { <-k.keyTurn }()
+	case <-ctx.Done():
+		return nil, k.storeError(kind, ctx.Err())
+	}
+	if key := k.versionKeys[kind]; key != nil {
+		return key, nil
+	}
 	sessions := k.cfg.Vaults[kind].Sessions
 	key, err := sessions.Get(ctx, versionKeyName)
 	if errors.Is(err, store.ErrNotFound) {
@@ -225,10 +227,6 @@ func (k *Keeper) versionKey(ctx context.Context, kind string) ([]byte, error) {
 	if err != nil {
 		return nil, k.storeError(kind, err)
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.versionKeys[kind] == nil {
-		k.versionKeys[kind] = key
-	}
-	return k.versionKeys[kind], nil
+	k.versionKeys[kind] = key
+	return key, nil
 }

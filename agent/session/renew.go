@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/cogtok/cogtok/agent"
@@ -83,7 +84,7 @@ func (s *session) renewOnce(ctx context.Context, p profiles.Profile) error {
 		err = s.refresh(ctx, p, r, logouts)
 	}
 	if agent.KindOf(err) == agent.KindLoginRequired {
-		s.end(ctx, r, err)
+		s.end(ctx, p, r, err)
 		return s.signedOut(p, s.currentRecord())
 	}
 	return err
@@ -128,6 +129,7 @@ func (s *session) refresh(ctx context.Context, p profiles.Profile, r record, log
 		return errLoggedOut
 	}
 	s.publish(renewed, a, err)
+	k.cfg.Logf("session: profile %s: renewed", p.Name)
 	return nil
 }
 
@@ -141,10 +143,12 @@ var errLoggedOut = agent.Errorf(agent.KindLoginRequired, "sign-in needed: you ha
 
 // end drops a session that Cognito has ended. The record keeps the reason, so
 // that it can be told after a restart too.
-func (s *session) end(ctx context.Context, r record, why error) {
+func (s *session) end(ctx context.Context, p profiles.Profile, r record, why error) {
+	reason := strings.TrimPrefix(agent.AsError(why).Message, "profile "+p.Name+": ")
+	s.keeper.cfg.Logf("session: profile %s: %s", p.Name, reason)
 	ended := record{
 		Version: 1, Session: s.id, Username: r.Username, Subject: r.Subject,
-		SignedInAt: r.SignedInAt, NeedsPerson: r.NeedsPerson, Ended: agent.AsError(why).Message,
+		SignedInAt: r.SignedInAt, NeedsPerson: r.NeedsPerson, Ended: reason,
 	}
 	s.mu.Lock()
 	s.record, s.tokens, s.unsaved = ended, map[string]held{}, nil

@@ -108,6 +108,7 @@ func (t *signIn) keep(ctx context.Context, g Grant) error {
 	s.signIns++
 	s.mu.Unlock()
 	s.publish(r, a, saved)
+	s.keeper.cfg.Logf("session: profile %s: signed in", t.profile.Name)
 	return nil
 }
 

@@ -21,7 +21,6 @@ type troubled struct {
 	mu     sync.Mutex
 	stuck  bool  // calls wait for their context
 	broken error // calls fail
-	puts   []string
 	onPut  func(name string)
 }
 

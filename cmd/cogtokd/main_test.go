@@ -400,18 +400,26 @@ func TestStopWithCallsInFlight(t *testing.T) {
 	defer server.Close()
 	h.config(fmt.Sprintf("version: 1\nstore: memory\nprofiles:\n  prod: {user_pool_id: %s, client_id: client, username: rob, endpoint: %q}\n", pool.ID(), url))
 	p := h.running()
+	if _, err := h.client().SetSecret(t.Context(), agent.Caller{}, agent.SetSecretRequest{
+		Profile: "prod", Kind: agent.SecretPassword, Value: agent.NewSecret(password)}); err != nil {
+		t.Fatal(err)
+	}
 	server.Delay("", 500*time.Millisecond)
 	results := make(chan error, 20)
+	var clients []*agent.Client
 	for range cap(results) {
-		c := h.client()
+		clients = append(clients, h.client())
+	}
+	for _, c := range clients {
 		go func() {
-			_, err := c.Login(context.Background(), agent.Caller{}, agent.LoginRequest{Password: agent.NewSecret(password)})
+			_, err := c.Token(context.Background(), agent.Caller{}, agent.TokenRequest{})
 			results <- err
 		}()
 	}
-	for server.Count("") == 0 {
+	for server.Count("InitiateAuth") == 0 {
 		time.Sleep(time.Millisecond)
 	}
+	time.Sleep(200 * time.Millisecond) // the others have been read too; the pool takes a second in all
 	p.Process.Signal(stopSignal)
 	if status := p.end(); status != 0 {
 		t.Errorf("exit status %d", status)
