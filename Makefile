@@ -40,9 +40,11 @@ lint: ## gofmt, go vet for Linux, macOS and Windows, staticcheck
 
 # The servers and clients that others wrote. Without npm their tests say that they were skipped,
 # and fail where CI is set.
+MODULES := compat/node_modules/.package-lock.json
 .PHONY: npm
-npm:
-	@if command -v npm >/dev/null && [ compat/package-lock.json -nt compat/node_modules/.package-lock.json ]; then \
+npm: $(MODULES)
+$(MODULES): compat/package-lock.json
+	@if command -v npm >/dev/null; then \
 	  echo 'npm ci in compat/'; \
 	  cd compat && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch node_modules/.package-lock.json; fi
 

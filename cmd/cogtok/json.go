@@ -3,7 +3,9 @@ package main
 import "unicode/utf8"
 
 // A scanner reads a JSON text (RFC 8259) from left to right. The first thing
-// that isn't as it should be sets bad, which stays set.
+// that isn't as it should be sets bad, which stays set. Strings come as parts
+// of the text where possible: a program that runs for a millisecond notices
+// what it allocates.
 type scanner struct {
 	text []byte // valid UTF-8
 	at   int
@@ -44,7 +46,7 @@ func (s *scanner) ended() bool {
 }
 
 // object calls member for each member of an object; member reads the value.
-func (s *scanner) object(member func(name string)) {
+func (s *scanner) object(member func(name []byte)) {
 	s.list('{', '}', func() {
 		name := s.string()
 		s.want(':')
@@ -77,7 +79,7 @@ func (s *scanner) skip(depth int) {
 	switch c := s.peek(); {
 	case s.bad:
 	case c == '{':
-		s.object(func(string) { s.skip(depth - 1) })
+		s.object(func([]byte) { s.skip(depth - 1) })
 	case c == '[':
 		s.list('[', ']', func() { s.skip(depth - 1) })
 	case c == '"':
@@ -102,7 +104,7 @@ func (s *scanner) word(w string) {
 }
 
 // number reads a number and returns it as it is written.
-func (s *scanner) number() string {
+func (s *scanner) number() []byte {
 	s.peek()
 	start := s.at
 	s.take('-')
@@ -118,7 +120,7 @@ func (s *scanner) number() string {
 		}
 		s.digits()
 	}
-	return string(s.text[start:s.at])
+	return s.text[start:s.at]
 }
 
 func (s *scanner) digits() {
@@ -132,25 +134,27 @@ func (s *scanner) digits() {
 }
 
 // string reads a string and returns what it stands for.
-func (s *scanner) string() string {
+func (s *scanner) string() []byte {
 	s.want('"')
-	var out []byte
+	var out []byte // up to the last escape
+	start := s.at  // what isn't in out begins here
 	for !s.bad && s.at < len(s.text) {
 		c := s.text[s.at]
 		s.at++
 		switch {
+		case c == '"' && out == nil:
+			return s.text[start : s.at-1]
 		case c == '"':
-			return string(out)
+			return append(out, s.text[start:s.at-1]...)
 		case c == '\\':
-			out = s.escape(out)
+			out = s.escape(append(out, s.text[start:s.at-1]...))
+			start = s.at
 		case c < ' ':
 			s.bad = true
-		default:
-			out = append(out, c)
 		}
 	}
 	s.bad = true
-	return ""
+	return nil
 }
 
 // escape reads what follows a backslash and adds the character that it means.

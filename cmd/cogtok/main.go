@@ -37,14 +37,16 @@ func ask(socket string, request []byte) (reply, bool) {
 // returns the exit status. A reader that hung up ends the program as it ends
 // any other in a pipe, by SIGPIPE: os.Stdout sees to that.
 func (c call) print(r reply) int {
-	line := r.token
+	var line []byte
 	switch c.output {
+	case "token":
+		line = join(r.token, "\n")
 	case "bearer":
-		line = "Bearer " + r.token
+		line = join("Bearer ", r.token, "\n")
 	case "header":
-		line = r.header + ": " + r.value
+		line = join(r.header, ": ", r.value, "\n")
 	}
-	if _, err := os.Stdout.WriteString(line + "\n"); err != nil {
+	if _, err := os.Stdout.Write(line); err != nil {
 		complain("can't write the token: " + err.Error())
 		return 1
 	}

@@ -4,10 +4,10 @@ import "unicode/utf8"
 
 // A reply is what is used of the result of the token method.
 type reply struct {
-	token   string
-	header  string // the header's name
-	value   string // the header's value: the token with the profile's scheme
-	warning string
+	token   []byte
+	header  []byte // the header's name
+	value   []byte // the header's value: the token with the profile's scheme
+	warning []byte
 }
 
 // maxDepth is how deep a reply may be nested; the agent's are two deep.
@@ -19,10 +19,10 @@ func readReply(line []byte) (reply, bool) {
 	var r reply
 	s := scanner{text: line, bad: !utf8.Valid(line)}
 	answered := false
-	s.object(func(member string) {
-		switch member {
+	s.object(func(member []byte) {
+		switch string(member) {
 		case "id":
-			answered = s.number() == "1"
+			answered = string(s.number()) == "1"
 		case "result":
 			r.read(&s)
 		case "error", "method":
@@ -36,8 +36,8 @@ func readReply(line []byte) (reply, bool) {
 
 func (r *reply) read(s *scanner) {
 	*r = reply{}
-	s.object(func(member string) {
-		switch member {
+	s.object(func(member []byte) {
+		switch string(member) {
 		case "token":
 			r.token = s.string()
 		case "header":
@@ -56,14 +56,14 @@ func (r *reply) read(s *scanner) {
 // terminal. The texts of warnings are the agent's own; what isn't plain ASCII
 // goes through the full client, which knows which characters are harmless.
 func (r *reply) printable() bool {
-	return r.token != "" && r.header != "" && r.value != "" &&
+	return len(r.token) > 0 && len(r.header) > 0 && len(r.value) > 0 &&
 		within(r.token, '!', '~') && within(r.header, '!', '~') &&
 		within(r.value, ' ', '~') && within(r.warning, ' ', '~')
 }
 
-func within(s string, low, high byte) bool {
-	for i := range len(s) {
-		if s[i] < low || s[i] > high {
+func within(text []byte, low, high byte) bool {
+	for _, c := range text {
+		if c < low || c > high {
 			return false
 		}
 	}
