@@ -170,7 +170,7 @@ func fill(field *string, value string) {
 	}
 }
 
-// cut splits at the first "=". (Package strings would be 3 % of the run.)
+// cut splits at the first "=".
 func cut(s string) (before, after string, found bool) {
 	for i := range len(s) {
 		if s[i] == '=' {

@@ -37,21 +37,22 @@ func ask(socket string, request []byte) (reply, bool) {
 // returns the exit status. A reader that hung up ends the program as it ends
 // any other in a pipe, by SIGPIPE: os.Stdout sees to that.
 func (c call) print(r reply) int {
-	var line []byte
+	line := make([]byte, 0, len(r.header)+len(r.value)+len("Bearer : \n"))
 	switch c.output {
-	case "token":
-		line = join(r.token, "\n")
 	case "bearer":
-		line = join("Bearer ", r.token, "\n")
+		line = append(append(line, "Bearer "...), r.token...)
 	case "header":
-		line = join(r.header, ": ", r.value, "\n")
+		line = append(append(append(line, r.header...), ": "...), r.value...)
+	default:
+		line = append(line, r.token...)
 	}
+	line = append(line, '\n')
 	if _, err := os.Stdout.Write(line); err != nil {
 		complain("can't write the token: " + err.Error())
 		return 1
 	}
-	if r.warning != "" && !c.quiet {
-		complain(r.warning)
+	if len(r.warning) > 0 && !c.quiet {
+		complain(string(r.warning))
 	}
 	return 0
 }

@@ -5,7 +5,7 @@ import "strconv"
 // request returns the JSON-RPC request for the call, a line. Nobody can be
 // asked ("interactive": false): a question is the full client's job.
 func (c call) request() []byte {
-	line := []byte(`{"jsonrpc":"2.0","id":1,"method":"token","params":{"interactive":false`)
+	line := append(make([]byte, 0, 512), `{"jsonrpc":"2.0","id":1,"method":"token","params":{"interactive":false`...)
 	line = appendMember(line, "profile", c.profile)
 	line = appendMember(line, "type", c.typ)
 	line = appendMember(line, "config", c.config)
