@@ -14,7 +14,10 @@ type memory struct{ timer *time.Timer }
 
 func newMemory() *memory {
 	debug.SetGCPercent(50)
-	return &memory{time.AfterFunc(calm, debug.FreeOSMemory)} // once after the start
+	return &memory{time.AfterFunc(calm, func() { // once after the start
+		debug.FreeOSMemory()
+		giveBackCode()
+	})}
 }
 
 // used says that there was a burst.
