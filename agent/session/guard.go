@@ -28,8 +28,7 @@ type guard struct {
 	wall func() time.Time
 	logf func(string, ...any)
 
-	mu   sync.Mutex
-	file *guardFile // nil: not read yet
+	mu sync.Mutex // held while the file is read and written
 }
 
 type guardFile struct {
@@ -183,46 +182,42 @@ func (g *guard) setSignedOut(session string, out bool) error {
 	})
 }
 
-// change changes the file and writes it. When do fails nothing is written;
-// when writing fails the change is undone.
+// change changes the file and writes it. When do fails nothing is written.
 func (g *guard) change(do func(*guardFile) error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	before, err := json.Marshal(g.read())
+	f := g.read()
+	before, err := json.Marshal(f)
 	if err != nil {
 		return fmt.Errorf("encoding %s: %w", g.path, err)
 	}
-	if err := do(g.file); err != nil {
+	if err := do(f); err != nil {
 		return err
 	}
-	after, err := json.Marshal(g.file)
-	if err == nil && string(after) != string(before) {
-		err = writeFile(g.path, after)
+	after, err := json.Marshal(f)
+	if err != nil || string(after) == string(before) {
+		return err
 	}
-	if err != nil {
-		g.file = parseGuardFile(before)
-	}
-	return err
+	return writeFile(g.path, after)
 }
 
-// read returns the file; mu is held. A damaged one is kept aside: it says
+// read returns the file; mu is held. It is read each time, since another agent
+// of the user may count in it too. A damaged one is kept aside: it says
 // nothing any more, and an agent that won't start helps nobody.
 func (g *guard) read() *guardFile {
-	if g.file != nil {
-		return g.file
-	}
 	data, err := os.ReadFile(g.path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		g.logf("session: reading the counts of sign-ins: %v", err)
 	}
-	if g.file = parseGuardFile(data); g.file == nil {
-		g.file = parseGuardFile(nil)
-		if len(data) > 0 {
-			aside := g.path + ".bad-" + g.wall().UTC().Format("20060102T150405")
-			g.logf("session: the counts of sign-ins are damaged and kept as %s (%v)", aside, os.Rename(g.path, aside))
-		}
+	if f := parseGuardFile(data); f != nil {
+		return f
 	}
-	return g.file
+	aside := g.path + ".bad-" + g.wall().UTC().Format("20060102T150405")
+	g.logf("session: the counts of sign-ins are damaged and kept as %s", aside)
+	if err := os.Rename(g.path, aside); err != nil {
+		g.logf("session: keeping them: %v", err)
+	}
+	return parseGuardFile(nil)
 }
 
 // parseGuardFile returns nil for a damaged file, and an empty one for no data.
