@@ -121,7 +121,7 @@ func credentialOptions(profile profiles.Profile) []func(*config.LoadOptions) err
 		config.WithRetryMaxAttempts(2),
 		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = metadataClient() }),
 	}
-	if regionPattern.MatchString(profile.Region) {
+	if regionPattern().MatchString(profile.Region) {
 		options = append(options, config.WithDefaultRegion(profile.Region))
 	}
 	if profile.AWSProfile != "" {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
@@ -47,7 +48,7 @@ func useFIPS(profile profiles.Profile) bool {
 	return profile.FIPS || strings.HasPrefix(profile.Region, "us-gov-")
 }
 
-var regionPattern = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
+var regionPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`) })
 
 // checkEndpoint refuses what would send secrets to the wrong place. The config
 // is checked where it is loaded; this is the last look before the wire.
@@ -59,7 +60,7 @@ func checkEndpoint(profile profiles.Profile) error {
 		return checkEndpointURL(profile)
 	case strings.HasPrefix(profile.Region, "cn-"):
 		return errorf(profile, agent.KindConfig, "Cognito has no user pools in the AWS China regions (%s)", shown(profile.Region))
-	case !regionPattern.MatchString(profile.Region):
+	case !regionPattern().MatchString(profile.Region):
 		return errorf(profile, agent.KindConfig, "%q is no AWS region", shown(profile.Region)).
 			WithHint("set `region`, or `endpoint` if the user pool %s isn't at AWS", shown(profile.UserPoolID))
 	}

@@ -6,19 +6,31 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
+	"unicode/utf8"
 )
 
 // The patterns of names and IDs. Those of Cognito are from the model of the
-// user pools API (UserPoolIdType, ClientIdType, UsernameType).
+// user pools API (UserPoolIdType, ClientIdType).
 var (
-	namePattern     = regexp.MustCompile(`^[A-Za-z0-9._][A-Za-z0-9._-]{0,63}$`)
-	userPoolPattern = regexp.MustCompile(`^[\w-]+_[0-9a-zA-Z]+$`)
-	clientIDPattern = regexp.MustCompile(`^[\w+]{1,128}$`)
-	usernamePattern = regexp.MustCompile(`^[\p{L}\p{M}\p{S}\p{N}\p{P}]{1,128}$`)
-	regionPattern   = regexp.MustCompile(`^[a-z]{2,5}(-[a-z]+){1,2}-[0-9]{1,2}$`)
-	hostPattern     = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
+	namePattern     = compiledLater(`^[A-Za-z0-9._][A-Za-z0-9._-]{0,63}$`)
+	userPoolPattern = compiledLater(`^[\w-]+_[0-9a-zA-Z]+$`)
+	clientIDPattern = compiledLater(`^[\w+]{1,128}$`)
+	regionPattern   = compiledLater(`^[a-z]{2,5}(-[a-z]+){1,2}-[0-9]{1,2}$`)
+	hostPattern     = compiledLater(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
 )
+
+// A pattern is a regular expression that is compiled when it is first used:
+// not every run of the program reads a config.
+type pattern struct{ compiled func() *regexp.Regexp }
+
+func compiledLater(expression string) pattern {
+	return pattern{sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })}
+}
+
+// MatchString reports whether s matches the pattern.
+func (p pattern) MatchString(s string) bool { return p.compiled().MatchString(s) }
 
 // The checks say what is wrong with a value, as a phrase that follows the
 // key's name. They never repeat the value: it may be a secret in the wrong place.
@@ -44,8 +56,13 @@ func checkClientID(s string) string {
 	return ""
 }
 
+// checkUsername follows UsernameType, [\p{L}\p{M}\p{S}\p{N}\p{P}]+ of at most
+// 128 characters. As a regular expression it would take 5 MB.
 func checkUsername(s string) string {
-	if !usernamePattern.MatchString(s) {
+	allowed := func(r rune) bool {
+		return r != utf8.RuneError && unicode.In(r, unicode.L, unicode.M, unicode.S, unicode.N, unicode.P)
+	}
+	if n := utf8.RuneCountInString(s); n < 1 || n > 128 || strings.ContainsFunc(s, func(r rune) bool { return !allowed(r) }) {
 		return "must be 1 to 128 characters without spaces"
 	}
 	return ""
