@@ -2,8 +2,7 @@ package main
 
 import (
 	"syscall"
-
-	"golang.org/x/sys/unix"
+	"unsafe"
 )
 
 // refuseInspection has nothing to do: macOS writes no core dumps unless asked
@@ -18,11 +17,27 @@ func newSocket() (int, error) {
 	return fd, err
 }
 
-// listenerUID says who listens on the other side: LOCAL_PEERCRED, unix(4).
+// xucred is struct xucred of <sys/ucred.h>.
+type xucred struct {
+	version uint32 // 0
+	uid     uint32
+	ngroups int16
+	groups  [16]uint32
+}
+
+// listenerUID says who listens on the other side: LOCAL_PEERCRED, unix(4). The
+// call is made by hand, since golang.org/x/sys/unix would link fmt and reflect.
 func listenerUID(fd int) (int, error) {
-	peer, err := unix.GetsockoptXucred(fd, unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
-	if err != nil {
-		return 0, err
+	const solLocal, localPeerCred = 0, 1 // <sys/un.h>
+	var peer xucred
+	size := uint32(unsafe.Sizeof(peer))
+	_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, uintptr(fd), solLocal, localPeerCred,
+		uintptr(unsafe.Pointer(&peer)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		return 0, errno
 	}
-	return int(peer.Uid), nil
+	if peer.version != 0 || uintptr(size) != unsafe.Sizeof(peer) {
+		return 0, syscall.EINVAL
+	}
+	return int(peer.uid), nil
 }

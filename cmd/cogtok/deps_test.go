@@ -17,9 +17,8 @@ var (
 		"syscall", "time", "unicode/utf8", "unsafe",
 	}
 	linkedBesides = map[string][]string{
-		"linux": {},
-		// All but the first come with it.
-		"darwin": {"golang.org/x/sys/unix", "bytes", "fmt", "math", "reflect", "sort", "strings", "unicode"},
+		"linux":  {},
+		"darwin": {},
 		// os needs the others.
 		"windows": {"os/signal", "context", "structs", "unicode/utf16"},
 	}
