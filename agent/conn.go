@@ -16,9 +16,10 @@ import (
 	"github.com/cogtok/cogtok/internal/printable"
 )
 
-// A conn is one client's connection. One goroutine reads, so that a hang-up and
-// the answers to prompts are noticed while a call runs; another, started by the
-// first call, answers the calls one by one.
+// A conn is one client's connection. One goroutine does it all as long as calls
+// are answered at once, which is nearly always. When a call takes longer,
+// another begins to read, so that a hang-up and the answers to prompts are
+// noticed, and the first goes on to answer the calls one by one.
 type conn struct {
 	server   *Server
 	caller   Caller
@@ -27,9 +28,10 @@ type conn struct {
 	stopping context.Context // ends when the agent is to stop
 	prompts  prompts
 
-	queue   chan message
-	started sync.Once // the worker is
-	worker  sync.WaitGroup
+	// handedOver says that a goroutine of its own reads. Only the reader uses it.
+	handedOver bool
+
+	queue   chan message // calls that wait while another runs
 	pending atomic.Int32 // calls in the queue or running
 	lastEnd atomic.Int64 // when the last of them ended, Unix time in ns
 
@@ -51,11 +53,14 @@ func (s *Server) ServeConn(ctx context.Context, who Caller, nc net.Conn) {
 	stop := context.AfterFunc(ctx, func() { c.drain(calls, cancel) })
 	defer stop()
 
-	c.read(calls)
-	cancel(context.Canceled)
-	close(c.queue)
-	c.worker.Wait()
+	c.read(calls, func() {
+		cancel(context.Canceled)
+		close(c.queue)
+	})
 }
+
+// quick is how long a call may take before another goroutine reads on.
+const quick = time.Millisecond
 
 // drain lets the calls in flight end and then cancels them.
 func (c *conn) drain(calls context.Context, cancel context.CancelCauseFunc) {
@@ -67,14 +72,26 @@ func (c *conn) drain(calls context.Context, cancel context.CancelCauseFunc) {
 	}
 }
 
-// read takes messages until the connection is to be closed.
-func (c *conn) read(calls context.Context) {
+// read takes messages until the connection is to be closed, and then calls
+// over. When a call takes long, another goroutine does that, and read returns
+// after the last call.
+func (c *conn) read(calls context.Context, over func()) {
+	reading := true
+	defer func() {
+		if reading {
+			over()
+		}
+	}()
 	defer c.recovered("reading")
 	for {
 		data, err := c.nextFrame()
 		switch {
 		case err == nil:
-			c.receive(calls, data)
+			if m, ok := c.receive(data); ok && !c.take(calls, m, over) {
+				reading = false
+				c.work(calls)
+				return
+			}
 		case errors.Is(err, errTooLong), errors.Is(err, errBadHeader), errors.Is(err, errTooSlow):
 			c.reply(nil, nil, fault(codeRequest, err.Error()))
 			return
@@ -82,6 +99,26 @@ func (c *conn) read(calls context.Context) {
 			return
 		}
 	}
+}
+
+// take answers a call, or lets it wait for its turn. It reports whether the
+// caller is to read on; if not, another goroutine does.
+func (c *conn) take(calls context.Context, m message, over func()) bool {
+	if c.pending.Add(1) > queueLength {
+		c.pending.Add(-1)
+		c.reply(m.ID, nil, Errorf(KindBusy, "too many calls wait on this connection").WithHint("open another connection"))
+		return true
+	}
+	if c.handedOver {
+		c.queue <- m // has room for queueLength
+		return true
+	}
+	other := time.AfterFunc(quick, func() {
+		c.handedOver = true
+		c.read(calls, over)
+	})
+	c.answer(calls, m)
+	return other.Stop()
 }
 
 // nextFrame returns the next message. An error means that the connection is over.
@@ -124,8 +161,8 @@ func (c *conn) idleLeft() time.Duration {
 	return time.Until(time.Unix(0, c.lastEnd.Load()).Add(idleTimeout))
 }
 
-// receive does what a message asks for, without waiting.
-func (c *conn) receive(calls context.Context, data []byte) {
+// receive does what a message asks for, unless it is a call: that is returned.
+func (c *conn) receive(data []byte) (call message, ok bool) {
 	m, broken := parseMessage(data)
 	switch {
 	case broken != nil:
@@ -136,36 +173,32 @@ func (c *conn) receive(calls context.Context, data []byte) {
 	case c.stopping.Err() != nil:
 		c.reply(m.ID, nil, errShuttingDown)
 	default:
-		c.enqueue(calls, m)
+		return m, true
 	}
+	return message{}, false
 }
 
-func (c *conn) enqueue(calls context.Context, m message) {
-	if c.pending.Add(1) > queueLength {
-		c.pending.Add(-1)
-		c.reply(m.ID, nil, Errorf(KindBusy, "too many calls wait on this connection").WithHint("open another connection"))
-		return
-	}
-	c.started.Do(func() { c.worker.Go(func() { c.work(calls) }) })
-	c.queue <- m // has room for queueLength
-}
-
-// work answers the calls in order.
+// work answers the calls that wait, in order.
 func (c *conn) work(calls context.Context) {
 	for m := range c.queue {
-		if calls.Err() == nil {
-			c.answer(calls, m)
-		}
-		c.lastEnd.Store(time.Now().UnixNano())
-		if c.pending.Add(-1) == 0 && c.stopping.Err() != nil {
-			c.nc.Close() // ends the reader
-		}
+		c.answer(calls, m)
 	}
 }
 
-// answer runs one call. Prompts end with it, even those asked by a goroutine
-// that it left behind.
+// answer runs a call that pending counts, unless the connection is over.
 func (c *conn) answer(calls context.Context, m message) {
+	if calls.Err() == nil {
+		c.call(calls, m)
+	}
+	c.lastEnd.Store(time.Now().UnixNano())
+	if c.pending.Add(-1) == 0 && c.stopping.Err() != nil {
+		c.nc.Close() // ends the reader
+	}
+}
+
+// call runs one call. Prompts end with it, even those asked by a goroutine
+// that it left behind.
+func (c *conn) call(calls context.Context, m message) {
 	ctx, cancel := context.WithCancel(calls)
 	defer cancel()
 	result, err := c.run(ctx, m)
