@@ -56,6 +56,10 @@ type Grant struct {
 	// Username is the access token's `username` claim: what SECRET_HASH is
 	// made over, whatever the user typed.
 	Username string
+	// ServerTime is the server's clock when it made the tokens (the answer's
+	// Date header); zero if it didn't say. It tells an old token that comes
+	// again from a server whose clock is behind.
+	ServerTime time.Time
 	// SignedInAt is when the person signed in; renewing doesn't change it.
 	SignedInAt time.Time
 	// DeviceKey is set where the user pool tracks devices: the refresh token is
