@@ -38,12 +38,8 @@ func Decode(token string) (Claims, error) {
 	if len(token) > MaxSize {
 		return Claims{}, ErrMalformed
 	}
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 || parts[0] == "" || parts[2] == "" {
-		return Claims{}, ErrMalformed
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
+	payload, ok := split(token)
+	if !ok {
 		return Claims{}, ErrMalformed
 	}
 	var raw map[string]any
@@ -65,6 +61,27 @@ func Decode(token string) (Claims, error) {
 		return Claims{}, ErrMalformed
 	}
 	return c, nil
+}
+
+// split returns the payload. All three parts have to be base64url without
+// padding (RFC 7515, section 7.1), also those that nobody reads here: a token
+// is put in a header, and must not bring a line of its own.
+func split(token string) (payload []byte, ok bool) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return nil, false
+	}
+	for i, part := range parts {
+		// Go's decoder passes over line breaks.
+		data, err := base64.RawURLEncoding.DecodeString(part)
+		if err != nil || len(data) == 0 || strings.ContainsAny(part, "\r\n") {
+			return nil, false
+		}
+		if i == 1 {
+			payload = data
+		}
+	}
+	return payload, true
 }
 
 func text(raw map[string]any, name string) string {

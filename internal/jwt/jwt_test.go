@@ -3,6 +3,7 @@ package jwt
 import (
 	"encoding/base64"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 )
@@ -34,6 +35,11 @@ func TestDecodeRefuses(t *testing.T) {
 		"two parts":     "a.b",
 		"not base64":    "a.%%%.c",
 		"not JSON":      token(`{`),
+		"header line":   token(`{"iat":1,"exp":2}`) + "\r\nX-Evil: 1",
+		"line break":    token(`{"iat":1,"exp":2}`) + "\n",
+		"early break":   "\n" + token(`{"iat":1,"exp":2}`),
+		"escape":        token(`{"iat":1,"exp":2}`) + "\x1b[31m",
+		"no signature":  strings.TrimSuffix(token(`{"iat":1,"exp":2}`), "c2ln"),
 		"null":          token(`null`),
 		"an array":      token(`[]`),
 		"no exp":        token(`{"iat":1}`),
@@ -55,6 +61,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add("..")
 	f.Fuzz(func(t *testing.T, in string) {
 		c, err := Decode(in)
+		if err == nil && strings.ContainsFunc(in, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			t.Errorf("Decode takes %q", in)
+		}
 		if err == nil && (!c.Expires.After(c.IssuedAt) || c.Raw == nil) {
 			t.Errorf("Decode(%q) = %+v", in, c)
 		}
