@@ -64,7 +64,7 @@ func run(ctx context.Context, rounds int) (met bool, err error) {
 func (w *world) programs() ([]program, error) {
 	var all []program
 	for _, prepare := range []func() (program, error){
-		w.cTrue, w.emptyGo, w.cogtokToken, w.fullToken, w.sshAdd, w.oidcToken,
+		w.cTrue, w.emptyGo, w.cogtokToken, w.sshAdd, w.oidcToken,
 	} {
 		p, err := prepare()
 		var missing notInstalled

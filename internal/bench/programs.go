@@ -73,11 +73,6 @@ func (w *world) cogtokToken() (program, error) {
 	return program{name: cogtokToken, argv: []string{cogtok, "token", "bench"}, prints: "eyJ"}, err
 }
 
-// fullToken is the same by the full client, for what the thin one saves.
-func (w *world) fullToken() (program, error) {
-	return program{name: "cogtokd cli token", argv: []string{w.path("bin/cogtokd"), "cli", "token", "bench"}, prints: "eyJ"}, nil
-}
-
 const password = "Correct horse 9"
 
 // writeConfig starts a user pool and writes a config with a profile for it.
