@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,19 +48,57 @@ const luaDriver = `
   if not vim.wait(20000, function() return status end) then status = 9 end
   if status == 0 then vim.cmd("qall!") else vim.cmd("cquit " .. status) end`
 
+// contribClients are the command lines of the clients that the manual shows.
+var contribClients = map[string]func(t *testing.T, profile string) []string{
+	"python": func(t *testing.T, profile string) []string {
+		return []string{tool(t, "python3", "python3"), "../contrib/clients/token.py", profile}
+	},
+	"node": func(t *testing.T, profile string) []string {
+		return []string{tool(t, "node", "nodejs"), "../contrib/clients/token.mjs", profile}
+	},
+	"neovim": func(t *testing.T, _ string) []string { return neovim(t, luaDriver) },
+}
+
+// TestContribClientsFindTheSocket: the places of the manual, in its order.
+func TestContribClientsFindTheSocket(t *testing.T) {
+	path := serve(t, &Server{Agent: &exemplary{}, Config: configPath})
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := shortDir(t)
+	for _, place := range []string{"run/cogtok", "state/cogtok/run/" + host, "home/.local/state/cogtok/run/" + host} {
+		folder := filepath.Join(dir, place)
+		if err := errors.Join(os.MkdirAll(folder, 0o700), os.Symlink(path, filepath.Join(folder, "agent.sock"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, command := range contribClients {
+		for place, env := range map[string][]string{
+			"runtime": {"XDG_RUNTIME_DIR=" + dir + "/run", "XDG_STATE_HOME=/nonexistent", "HOME=/nonexistent"},
+			"state":   {"XDG_STATE_HOME=" + dir + "/state", "HOME=/nonexistent"},
+			"home":    {"HOME=" + dir + "/home"},
+		} {
+			t.Run(name+"/"+place, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				argv := command(t, "prod")
+				cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+				cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "PROFILE=prod", "PYTHONUTF8=1"}, env...)
+				cmd.Stdin = strings.NewReader("123456\n")
+				if out, err := cmd.Output(); err != nil || string(out) != "eyJraWQ…\n" {
+					t.Errorf("%q, %v", out, err)
+				}
+			})
+		}
+	}
+}
+
 // TestContribClients runs the clients that the manual shows.
 func TestContribClients(t *testing.T) {
 	path := serve(t, &Server{Agent: &exemplary{}, Config: configPath})
 	nobody := filepath.Join(shortDir(t), "agent.sock")
-	for name, command := range map[string]func(t *testing.T, profile string) []string{
-		"python": func(t *testing.T, profile string) []string {
-			return []string{tool(t, "python3", "python3"), "../contrib/clients/token.py", profile}
-		},
-		"node": func(t *testing.T, profile string) []string {
-			return []string{tool(t, "node", "nodejs"), "../contrib/clients/token.mjs", profile}
-		},
-		"neovim": func(t *testing.T, _ string) []string { return neovim(t, luaDriver) },
-	} {
+	for name, command := range contribClients {
 		for _, tt := range []struct {
 			name, socket, profile, stdin string
 			stdout, stderr               string

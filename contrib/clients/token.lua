@@ -25,7 +25,9 @@ return function(profile, done, ask)
       finish(message.error, message.result and message.result.token)
     end
   end
-  local path = vim.env.COGTOK_SOCKET or (vim.env.XDG_RUNTIME_DIR .. "/cogtok/agent.sock")
+  local state = (vim.env.XDG_STATE_HOME or uv.os_homedir() .. "/.local/state") .. "/cogtok/run/" .. uv.os_gethostname()
+  local folder = vim.env.XDG_RUNTIME_DIR and vim.env.XDG_RUNTIME_DIR .. "/cogtok" or state
+  local path = vim.env.COGTOK_SOCKET or folder .. "/agent.sock"
   agent:connect(path, vim.schedule_wrap(function(failed)
     if failed then return finish({ code = 4, message = "no agent (" .. failed .. "); run: cogtok agent start" }) end
     agent:read_start(vim.schedule_wrap(function(_, chunk)

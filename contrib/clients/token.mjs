@@ -1,8 +1,11 @@
 // Print a token of a cogtok profile: node token.mjs PROFILE
 import { connect } from "node:net";
+import { homedir, hostname } from "node:os";
 import { createInterface } from "node:readline";
 
-const agent = connect(process.env.COGTOK_SOCKET || `${process.env.XDG_RUNTIME_DIR}/cogtok/agent.sock`);
+const { COGTOK_SOCKET, XDG_RUNTIME_DIR: run, XDG_STATE_HOME: state = `${homedir()}/.local/state` } = process.env;
+const folder = run ? `${run}/cogtok` : `${state}/cogtok/run/${hostname()}`;
+const agent = connect(COGTOK_SOCKET || `${folder}/agent.sock`);
 const send = (message) => agent.write(JSON.stringify({ jsonrpc: "2.0", ...message }) + "\n");
 const fail = (code, ...text) => (console.error(...text), process.exit(Math.max(code, 1)));
 

@@ -11,8 +11,10 @@ def ask(text, echo, **_):
     print(text, end=": ", file=sys.stderr, flush=True)
     return sys.stdin.readline()
 
+run, state = os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+folder = f"{run}/cogtok" if run else f"{state}/cogtok/run/{socket.gethostname()}"
 agent = socket.socket(socket.AF_UNIX)
-if agent.connect_ex(os.environ.get("COGTOK_SOCKET") or os.environ["XDG_RUNTIME_DIR"] + "/cogtok/agent.sock"):
+if agent.connect_ex(os.environ.get("COGTOK_SOCKET") or folder + "/agent.sock"):
     sys.exit(print("no agent; run: cogtok agent start", file=sys.stderr) or 4)
 wire = agent.makefile("rw", encoding="utf-8")
 send(id=1, method="token", params={"profile": sys.argv[1], "interactive": True})
