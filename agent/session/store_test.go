@@ -319,7 +319,7 @@ func TestRecordKeepsTheGrant(t *testing.T) {
 			t.Fatalf("field %s: a new type: see that a record keeps it", v.Type().Field(i).Name)
 		}
 	}
-	g.IDToken, g.AccessToken = "", "" // kept in memory only
+	g.IDToken, g.AccessToken, g.ServerTime = "", "", time.Time{} // not kept
 	data, err := json.Marshal(record{}.with(g))
 	if err != nil {
 		t.Fatal(err)
