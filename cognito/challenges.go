@@ -98,14 +98,16 @@ func (s *signIn) ask(ctx context.Context, what string, prompt agent.Prompt) (age
 // unknownChallenge names the challenge and its parameters. The values are not
 // shown: a Lambda may have put anything there.
 func (s *signIn) unknownChallenge(st step) error {
+	secrets := []string{s.password.Reveal(), s.login.ClientSecret.Reveal(), st.session}
 	var names []string
 	for name := range st.parameters {
-		names = append(names, shown(name))
+		names = append(names, serverWord(name, "…", secrets))
 	}
 	sort.Strings(names)
 	with := ""
 	if len(names) > 0 {
 		with = " (with " + printable.Limit(strings.Join(names, ", "), 200) + ")"
 	}
-	return errorf(s.profile, agent.KindUnknownChallenge, "Cognito asks for %s%s, which cogtok can't answer", shown(st.challenge), with)
+	return errorf(s.profile, agent.KindUnknownChallenge, "Cognito asks for %s%s, which cogtok can't answer",
+		serverWord(st.challenge, "something", secrets), with)
 }

@@ -54,6 +54,9 @@ func (p *Provider) failure(ctx context.Context, a attempt, err error) error {
 		return agent.AsError(ctx.Err())
 	}
 	answer := readAnswer(err)
+	if answer.code != "" {
+		answer.code = serverWord(answer.code, strangeType, a.allSecrets())
+	}
 	p.config.Logf("profile %s: %s failed: %s", shown(a.profile.Name), a.op, answer.summary())
 	switch {
 	case answer.code != "":
@@ -62,6 +65,14 @@ func (p *Provider) failure(ctx context.Context, a attempt, err error) error {
 		return nonsense(a.profile, answer)
 	}
 	return networkError(a.profile, err, p.config.TryTimeout)
+}
+
+// strangeType stands for an error type that is none.
+const strangeType = "UnknownError"
+
+// allSecrets are the values of the request that must not be shown.
+func (a attempt) allSecrets() []string {
+	return append([]string{a.clientSecret.Reveal()}, a.secrets...)
 }
 
 // An answer is what a server said when it didn't say yes.
@@ -209,14 +220,3 @@ func profilePrefix(profile profiles.Profile) string { return "profile " + shown(
 
 // shown makes a short foreign text fit to be shown.
 func shown(s string) string { return printable.Limit(s, 100) }
-
-// serverText makes a text of the server's that is meant for people fit to be
-// shown: without the secrets of the request, printable, short.
-func serverText(text string, secrets []string) string {
-	for _, s := range secrets {
-		if s != "" {
-			text = strings.ReplaceAll(text, s, "[redacted]")
-		}
-	}
-	return strings.TrimRight(printable.Limit(strings.TrimSpace(text), 300), ". ")
-}

@@ -193,7 +193,7 @@ func (p *Provider) fill(a attempt, answer answer) *strings.Replacer {
 	return strings.NewReplacer(
 		"{secret}", secret, "{secret hint}", strings.ReplaceAll(secretHint, "{profile}", name),
 		"{clock}", p.clock(a, answer), "{device}", deviceTrouble(a),
-		"{text}", serverText(answer.message, append(a.secrets, a.clientSecret.Reveal())),
+		"{text}", serverText(answer.message, a.allSecrets()),
 		"{profile}", name, "{user}", shown(a.profile.Username), "{auth}", shown(a.profile.Auth),
 		"{client}", shown(a.profile.ClientID), "{pool}", shown(a.profile.UserPoolID), "{region}", shown(a.profile.Region),
 		"{box}", a.box,
