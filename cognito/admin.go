@@ -56,7 +56,7 @@ func (a adminAPI) initiate(ctx context.Context, f flow, parameters map[string]st
 	if err != nil {
 		return step{}, err
 	}
-	return newStep(out.ChallengeName, out.ChallengeParameters, out.Session, out.AuthenticationResult), nil
+	return newStep(out.ChallengeName, out.ChallengeParameters, out.Session, out.AuthenticationResult, out.ResultMetadata), nil
 }
 
 func (a adminAPI) respond(ctx context.Context, challenge, session string, responses map[string]string) (step, error) {
@@ -71,7 +71,7 @@ func (a adminAPI) respond(ctx context.Context, challenge, session string, respon
 	if err != nil {
 		return step{}, err
 	}
-	return newStep(out.ChallengeName, out.ChallengeParameters, out.Session, out.AuthenticationResult), nil
+	return newStep(out.ChallengeName, out.ChallengeParameters, out.Session, out.AuthenticationResult, out.ResultMetadata), nil
 }
 
 // awsCredentials returns the credentials of the profile's `aws_profile`, or of

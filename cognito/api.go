@@ -2,10 +2,13 @@ package cognito
 
 import (
 	"context"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/cogtok/cogtok/profiles"
 )
@@ -24,10 +27,17 @@ type step struct {
 	parameters map[string]string
 	session    string // may be absent on a challenge
 	result     *types.AuthenticationResultType
+	at         time.Time // the server's time; zero if it didn't say
 }
 
-func newStep(challenge types.ChallengeNameType, parameters map[string]string, session *string, result *types.AuthenticationResultType) step {
-	return step{string(challenge), parameters, aws.ToString(session), result}
+func newStep(challenge types.ChallengeNameType, parameters map[string]string, session *string, result *types.AuthenticationResultType, about middleware.Metadata) step {
+	return step{string(challenge), parameters, aws.ToString(session), result, serverTime(about)}
+}
+
+// serverTime is the Date of an answer (RFC 9110, section 6.6.1).
+func serverTime(about middleware.Metadata) time.Time {
+	at, _ := awsmiddleware.GetServerTime(about)
+	return at
 }
 
 // unsignedAPI signs nothing: the operations need no AWS credentials.
@@ -55,7 +65,7 @@ func (a unsignedAPI) initiate(ctx context.Context, f flow, parameters map[string
 	if err != nil {
 		return step{}, err
 	}
-	return newStep(out.ChallengeName, out.ChallengeParameters, out.Session, out.AuthenticationResult), nil
+	return newStep(out.ChallengeName, out.ChallengeParameters, out.Session, out.AuthenticationResult, out.ResultMetadata), nil
 }
 
 func (a unsignedAPI) respond(ctx context.Context, challenge, session string, responses map[string]string) (step, error) {
@@ -69,7 +79,7 @@ func (a unsignedAPI) respond(ctx context.Context, challenge, session string, res
 	if err != nil {
 		return step{}, err
 	}
-	return newStep(out.ChallengeName, out.ChallengeParameters, out.Session, out.AuthenticationResult), nil
+	return newStep(out.ChallengeName, out.ChallengeParameters, out.Session, out.AuthenticationResult, out.ResultMetadata), nil
 }
 
 // optional returns nil for the empty string, which Cognito refuses as a value.

@@ -42,7 +42,7 @@ func (s *signIn) run(ctx context.Context) (session.Grant, error) {
 		case err != nil:
 			return session.Grant{}, err
 		case st.result != nil:
-			return s.finish(ctx, st.result)
+			return s.finish(ctx, st.result, st.at)
 		default:
 			st, err = s.answer(ctx, st)
 		}

@@ -3,6 +3,7 @@ package cognito
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
@@ -25,13 +26,14 @@ func (p *Provider) Refresh(ctx context.Context, profile profiles.Profile, client
 	if err != nil {
 		return session.Grant{}, err
 	}
-	result, err := p.refresh(ctx, client, profile, clientSecret, g)
+	result, at, err := p.refresh(ctx, client, profile, clientSecret, g)
 	if err != nil {
 		return session.Grant{}, p.failure(ctx, attempt{
 			op: opRefresh, profile: profile, box: "ALLOW_REFRESH_TOKEN_AUTH", clientSecret: clientSecret,
 			secrets: []string{g.RefreshToken.Reveal(), secretHash(clientSecret, g.Username, profile.ClientID)},
 		}, err)
 	}
+	g.ServerTime = at
 	return renewed(profile, g, result)
 }
 
@@ -40,18 +42,18 @@ func (p *Provider) Refresh(ctx context.Context, profile profiles.Profile, client
 // REFRESH_TOKEN_AUTH; AWS's own never do.
 func (p *Provider) refresh(
 	ctx context.Context, client *cip.Client, profile profiles.Profile, clientSecret agent.Secret, g session.Grant,
-) (*types.AuthenticationResultType, error) {
+) (result *types.AuthenticationResultType, at time.Time, err error) {
 	if !p.knowsOnlyOld(profile.Endpoint) {
-		result, err := getTokens(ctx, p, client, profile, clientSecret, g)
+		result, at, err = getTokens(ctx, p, client, profile, clientSecret, g)
 		if err == nil || profile.Endpoint == "" || ctx.Err() != nil || !readAnswer(err).unknownOperation() {
-			return result, err
+			return result, at, err
 		}
 	}
-	result, err := initiateRefresh(ctx, p, client, profile, clientSecret, g)
+	result, at, err = initiateRefresh(ctx, p, client, profile, clientSecret, g)
 	if err == nil { // else it may have been the server's bad moment
 		p.rememberOld(profile.Endpoint)
 	}
-	return result, err
+	return result, at, err
 }
 
 func (p *Provider) knowsOnlyOld(endpoint string) bool {
@@ -68,7 +70,7 @@ func (p *Provider) rememberOld(endpoint string) {
 
 func getTokens(
 	ctx context.Context, p *Provider, client *cip.Client, profile profiles.Profile, clientSecret agent.Secret, g session.Grant,
-) (*types.AuthenticationResultType, error) {
+) (result *types.AuthenticationResultType, at time.Time, err error) {
 	out, err := call(ctx, p, resendUnsent, client.GetTokensFromRefreshToken, &cip.GetTokensFromRefreshTokenInput{
 		ClientId:       aws.String(profile.ClientID),
 		RefreshToken:   aws.String(g.RefreshToken.Reveal()),
@@ -77,16 +79,16 @@ func getTokens(
 		ClientMetadata: profile.ClientMetadata,
 	})
 	if err != nil {
-		return nil, err
+		return nil, time.Time{}, err
 	}
-	return out.AuthenticationResult, nil
+	return out.AuthenticationResult, serverTime(out.ResultMetadata), nil
 }
 
 // initiateRefresh hashes g.Username, which is what Cognito checks here, and not
 // what the user typed at sign-in.
 func initiateRefresh(
 	ctx context.Context, p *Provider, client *cip.Client, profile profiles.Profile, clientSecret agent.Secret, g session.Grant,
-) (*types.AuthenticationResultType, error) {
+) (result *types.AuthenticationResultType, at time.Time, err error) {
 	parameters := map[string]string{"REFRESH_TOKEN": g.RefreshToken.Reveal()}
 	if !clientSecret.Empty() {
 		parameters["SECRET_HASH"] = secretHash(clientSecret, g.Username, profile.ClientID)
@@ -101,9 +103,9 @@ func initiateRefresh(
 		ClientMetadata: profile.ClientMetadata,
 	})
 	if err != nil {
-		return nil, err
+		return nil, time.Time{}, err
 	}
-	return out.AuthenticationResult, nil
+	return out.AuthenticationResult, serverTime(out.ResultMetadata), nil
 }
 
 // renewed merges the answer into g. What it doesn't carry stays: the refresh

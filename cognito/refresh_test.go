@@ -48,6 +48,11 @@ func TestRefreshWithRotation(t *testing.T) {
 		if second.RefreshToken.Equal(first.RefreshToken) || !second.FirstRefreshToken.Equal(first.RefreshToken) {
 			t.Error("the refresh token was not exchanged, or the first one is lost")
 		}
+		for _, g := range []session.Grant{first, second} {
+			if off := time.Since(g.ServerTime); off < -2*time.Second || off > time.Minute {
+				t.Errorf("the server's time is %s", g.ServerTime)
+			}
+		}
 		if !second.SignedInAt.Equal(first.SignedInAt) || second.Username != first.Username {
 			t.Errorf("renewing changed the sign-in: %+v", second)
 		}

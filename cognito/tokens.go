@@ -3,6 +3,7 @@ package cognito
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
@@ -13,9 +14,11 @@ import (
 	"github.com/cogtok/cogtok/profiles"
 )
 
-// finish makes the grant of the tokens that a sign-in ends with.
-func (s *signIn) finish(ctx context.Context, result *types.AuthenticationResultType) (session.Grant, error) {
+// finish makes the grant of the tokens that a sign-in ends with. at is the
+// server's time.
+func (s *signIn) finish(ctx context.Context, result *types.AuthenticationResultType, at time.Time) (session.Grant, error) {
 	grant := session.Grant{
+		ServerTime:        at,
 		IDToken:           aws.ToString(result.IdToken),
 		AccessToken:       aws.ToString(result.AccessToken),
 		RefreshToken:      agent.NewSecret(aws.ToString(result.RefreshToken)),

@@ -35,3 +35,6 @@ type instant struct {
 func (i instant) since(earlier instant) time.Duration {
 	return max(i.wall.Sub(earlier.wall), i.boot-earlier.boot)
 }
+
+// before is the instant that lies d before i.
+func (i instant) before(d time.Duration) instant { return instant{i.wall.Add(-d), i.boot - d} }

@@ -19,17 +19,34 @@ type held struct {
 }
 
 // hold decodes a token. asked is the last moment that is surely not after the
-// token was made, such as just before the request for it.
+// token was made, such as just before the request for it; server is the
+// server's time of the answer, zero if it didn't say.
 //
 // That moment stands for the token's `iat` from then on: the difference of the
 // two is how far the server's clock is from ours, so neither a wrong clock
-// nor a slow answer makes the token look younger than it is.
-func hold(token string, asked instant) (held, error) {
+// nor a slow answer makes the token look younger than it is. A token that was
+// old already when it came (a cache may give one again and again) has lived
+// since before.
+func hold(token string, asked instant, server time.Time) (held, error) {
 	c, err := jwt.Decode(token)
 	if err != nil {
 		return held{}, err
 	}
-	return held{jwt: token, claims: c, received: asked}, nil
+	return held{jwt: token, claims: c, received: asked.before(age(c, asked, server))}, nil
+}
+
+// maxSkew is how far a server's clock may be from ours that doesn't tell it:
+// beyond that it is the token that is old.
+const maxSkew = 24 * time.Hour
+
+// age is how old a token was when it came.
+func age(c jwt.Claims, asked instant, server time.Time) time.Duration {
+	if server.IsZero() {
+		if server = asked.wall; server.Sub(c.IssuedAt) <= maxSkew {
+			return 0
+		}
+	}
+	return max(0, server.Sub(c.IssuedAt))
 }
 
 // life is how long the token lives in all.

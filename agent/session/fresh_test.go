@@ -48,7 +48,7 @@ func TestNeverAnExpiredToken(t *testing.T) {
 		h := held{jwt: "x", received: asked, claims: jwt.Claims{IssuedAt: iat, Expires: iat.Add(life)}}
 		if i%1000 == 0 {
 			var err error
-			if h, err = hold(jwtFor(p, agent.TypeID, w.truth, life), asked); err != nil {
+			if h, err = hold(jwtFor(p, agent.TypeID, w.truth, life), asked, time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -84,7 +84,7 @@ func TestNeverAnExpiredToken(t *testing.T) {
 // gets too short: not every renewal is an early one.
 func TestTokenIsUsedUp(t *testing.T) {
 	start := instant{wall: time.Date(2026, 11, 22, 19, 0, 0, 0, time.UTC)}
-	h, err := hold(jwtFor(testProfile("prod"), agent.TypeID, start.wall.Add(7*time.Hour), time.Hour), start)
+	h, err := hold(jwtFor(testProfile("prod"), agent.TypeID, start.wall.Add(7*time.Hour), time.Hour), start, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,8 +113,8 @@ func TestTokenIsUsedUp(t *testing.T) {
 func TestWant(t *testing.T) {
 	now := instant{wall: time.Unix(1_800_000_000, 0)}
 	p := testProfile("prod")
-	short, _ := hold(jwtFor(p, agent.TypeID, now.wall, 3*time.Minute), now)
-	long, _ := hold(jwtFor(p, agent.TypeID, now.wall, time.Hour), now)
+	short, _ := hold(jwtFor(p, agent.TypeID, now.wall, 3*time.Minute), now, time.Time{})
+	long, _ := hold(jwtFor(p, agent.TypeID, now.wall, time.Hour), now, time.Time{})
 	five := int64(300)
 	for _, tt := range []struct {
 		name    string
@@ -151,6 +151,41 @@ func TestShort(t *testing.T) {
 	} {
 		if got := short(d); got != want {
 			t.Errorf("short(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
+
+// A token that was old when it came has lived since it was made, by the
+// server's clock, whatever ours says.
+func TestOldTokens(t *testing.T) {
+	p := testProfile("prod")
+	now := instant{time.Unix(1_800_000_000, 0), 1000 * time.Hour}
+	for _, tt := range []struct {
+		name   string
+		made   time.Duration // when, seen from our clock
+		server time.Duration // its clock, seen from ours
+		silent bool          // the server doesn't tell its time
+		left   time.Duration
+	}{
+		{"new", 0, 0, false, time.Hour - time.Second},
+		{"ten minutes old", -10 * time.Minute, 0, false, 50*time.Minute - time.Second},
+		{"expired", -2 * time.Hour, 0, false, -time.Hour - time.Second},
+		{"new, the server is behind", -2 * time.Hour, -2 * time.Hour, false, time.Hour - time.Second},
+		{"expired, the server is behind", -4 * time.Hour, -2 * time.Hour, false, -time.Hour - time.Second},
+		{"new, the server is ahead", 7 * time.Hour, 7 * time.Hour, false, time.Hour - time.Second},
+		{"silent server: the clocks differ", -2 * time.Hour, 0, true, time.Hour - time.Second},
+		{"silent server: older than clocks differ", -25 * time.Hour, 0, true, -24*time.Hour - time.Second},
+	} {
+		var server time.Time
+		if !tt.silent {
+			server = now.wall.Add(tt.server)
+		}
+		h, err := hold(jwtFor(p, agent.TypeID, now.wall.Add(tt.made), time.Hour), now, server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := h.left(now); got != tt.left {
+			t.Errorf("%s: %s left, want %s", tt.name, got, tt.left)
 		}
 	}
 }

@@ -131,7 +131,7 @@ func accept(p profiles.Profile, g Grant, subject string, asked instant) (accepte
 		if token == "" {
 			continue
 		}
-		h, err := hold(token, asked)
+		h, err := hold(token, asked, g.ServerTime)
 		if err != nil {
 			return accepted{}, agent.Errorf(agent.KindService, "the user pool's %s token can't be read", kind)
 		}
@@ -169,6 +169,11 @@ func belongs(p profiles.Profile, c jwt.Claims, kind string) error {
 // publish makes a record and its tokens the ones that are handed out.
 func (s *session) publish(r record, a accepted, saved error) {
 	s.mu.Lock()
+	for kind, h := range a.tokens {
+		if old := s.tokens[kind]; old.jwt == h.jwt {
+			a.tokens[kind] = old // it came again; it is as old as it was
+		}
+	}
 	s.record, s.tokens, s.loaded = r, a.tokens, true
 	s.pause, s.problem = pause{}, nil
 	s.unsaved = saved

@@ -216,3 +216,24 @@ func TestForceIsLimited(t *testing.T) {
 		}
 	})
 }
+
+// A cache between us and Cognito answers each refresh with the same tokens:
+// once they have expired nobody gets one.
+func TestTokensThatComeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start()
+		r.login(agent.Caller{})
+		r.pool.set(func() { r.pool.again = true })
+		for range 120 {
+			time.Sleep(time.Minute)
+			token, err := r.token(agent.Caller{}, agent.TokenRequest{})
+			if err == nil && !token.ExpiresAt.After(time.Now()) {
+				t.Fatalf("a token that expired %s ago", time.Since(token.ExpiresAt))
+			}
+			if err != nil {
+				wantKind(t, err, agent.KindService)
+			}
+		}
+	})
+}
