@@ -147,9 +147,9 @@ func without(list []string, s string) []string {
 	return slices.DeleteFunc(list, func(e string) bool { return e == s })
 }
 
-// entrusted notes that a person has given this password to the store: though
+// letTry notes that a person has given this password to the store: though
 // it may be the one that was refused before, it is to be tried once.
-func (g *guard) entrusted(user, version string) error {
+func (g *guard) letTry(user, version string) error {
 	return g.change(func(f *guardFile) error {
 		if u := f.Users[user]; u != nil {
 			u.Refused = without(u.Refused, version)

@@ -52,10 +52,10 @@ type Keeper struct {
 	versionKeys map[string][]byte // by store
 
 	mu            sync.Mutex
-	sessions      map[string]*session // by store and SessionID
-	keyholes      map[string]*keyhole // by store
-	clientSecrets map[string]agent.Secret
-	secretChanges int // so that a secret that was read before a change isn't kept
+	sessions      map[string]*session     // by store and SessionID
+	keyholes      map[string]*keyhole     // by store
+	clientSecrets map[string]agent.Secret // by profile name, store and owner
+	secretChanges int                     // so that a secret that was read before a change isn't kept
 }
 
 var _ agent.Agent = (*Keeper)(nil)

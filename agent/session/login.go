@@ -123,7 +123,7 @@ func (k *Keeper) offerToKeep(ctx context.Context, c agent.Caller, t *signIn) {
 	if err != nil || strings.ToLower(strings.TrimSpace(answer.Reveal())) != "y" {
 		return
 	}
-	if err := k.putSecret(ctx, p.Store, p.Name, agent.SecretPassword, used.secret); err != nil {
+	if err := k.putSecret(ctx, p, p.Name, agent.SecretPassword, used.secret); err != nil {
 		t.session.setProblem(agent.Errorf(agent.KindStore, "the password was not kept: %s", agent.AsError(err).Message))
 	}
 }

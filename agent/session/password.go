@@ -77,9 +77,6 @@ func (t *signIn) use(ctx context.Context, u usedPassword) (agent.Secret, error) 
 func (t *signIn) storedPassword(ctx context.Context) (agent.Secret, error) {
 	k := t.session.keeper
 	u, err := k.findStoredPassword(ctx, t.profile)
-	if err == nil && u.secret.Empty() {
-		err = errNoPassword
-	}
 	if err != nil {
 		return agent.Secret{}, err
 	}
@@ -128,7 +125,7 @@ func (t *signIn) settle(ctx context.Context, in SignedIn, err error) {
 		return
 	}
 	if u.stored != "" {
-		if e := k.putSecret(ctx, t.profile.Store, u.stored, agent.SecretPassword, in.NewPassword); e != nil {
+		if e := k.putSecret(ctx, t.profile, u.stored, agent.SecretPassword, in.NewPassword); e != nil {
 			k.cfg.Logf("session: storing a changed password: %v", e)
 		}
 	}
@@ -170,20 +167,18 @@ func (s *session) needsPerson(ctx context.Context) {
 	}
 }
 
-// findStoredPassword looks under the profile's name, then under those of the
-// profiles that it extends as long as they mean the same user.
+// findStoredPassword returns the password that is stored for the profile's
+// user. It fails with KindLoginRequired when there is none.
 func (k *Keeper) findStoredPassword(ctx context.Context, p profiles.Profile) (usedPassword, error) {
-	for _, name := range k.lineage(p, sameUser) {
-		secret, err := k.getSecret(ctx, p.Store, name, agent.SecretPassword)
-		if err != nil || !secret.Empty() {
-			return usedPassword{secret: secret, stored: name}, err
-		}
+	found, err := k.findEntrusted(ctx, p, agent.SecretPassword)
+	switch {
+	case errors.Is(err, errOther):
+		err = agent.Errorf(agent.KindLoginRequired, "sign-in needed for profile %s: its password was stored for another user, user pool or endpoint", p.Name).
+			WithHint("run: cogtok login %s, or: cogtok secret set %s password", p.Name, p.Name)
+	case err == nil && found.secret.Empty():
+		err = errNoPassword
 	}
-	return usedPassword{}, nil
-}
-
-func sameUser(a, b profiles.Profile) bool {
-	return a.Store == b.Store && userKey(a) == userKey(b)
+	return usedPassword{secret: found.secret, stored: found.name}, err
 }
 
 // passwordVersion returns a name for a password that tells nothing about it

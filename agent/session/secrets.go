@@ -22,22 +22,22 @@ func (k *Keeper) SetSecret(ctx context.Context, c agent.Caller, r agent.SetSecre
 		return agent.None{}, agent.Errorf(agent.KindUsage, "profile %s: the %s is empty", p.Name, r.Kind).
 			WithHint("to remove it, run: cogtok secret delete %s %s", p.Name, r.Kind)
 	}
-	if err := k.putSecret(ctx, p.Store, p.Name, r.Kind, r.Value); err != nil {
+	if err := k.putSecret(ctx, p, p.Name, r.Kind, r.Value); err != nil {
 		return agent.None{}, named(p, err)
 	}
 	if r.Kind == agent.SecretPassword {
-		err = k.entrusted(ctx, p, r.Value)
+		err = k.letTry(ctx, p, r.Value)
 	}
 	return agent.None{}, named(p, err)
 }
 
-// entrusted lets a password be tried that a person has just stored.
-func (k *Keeper) entrusted(ctx context.Context, p profiles.Profile, password agent.Secret) error {
+// letTry lets a password be tried that a person has just stored.
+func (k *Keeper) letTry(ctx context.Context, p profiles.Profile, password agent.Secret) error {
 	version, err := k.passwordVersion(ctx, p, password)
 	if err != nil {
 		return err
 	}
-	if err := k.guard.entrusted(userKey(p), version); err != nil {
+	if err := k.guard.letTry(userKey(p), version); err != nil {
 		k.cfg.Logf("session: noting a new password: %v", err)
 	}
 	return nil
@@ -91,35 +91,31 @@ func (k *Keeper) ListSecrets(ctx context.Context, c agent.Caller, r agent.Status
 }
 
 // clientSecret returns the app client's secret, empty if it has none. It is
-// read once a run: under the profile's name, or that of a profile that it
-// extends and that means the same app client.
+// read once a run. Kind: KindClientSecret, when it is another app client's.
 func (k *Keeper) clientSecret(ctx context.Context, p profiles.Profile) (agent.Secret, error) {
+	// Not by the name alone: the config may just have changed.
+	key := strings.Join([]string{p.Name, p.Store, owner(p, agent.SecretClientSecret)}, "\n")
 	k.mu.Lock()
-	secret, known := k.clientSecrets[p.Name]
+	secret, known := k.clientSecrets[key]
 	changes := k.secretChanges
 	k.mu.Unlock()
 	if known {
 		return secret, nil
 	}
-	for _, name := range k.lineage(p, sameClient) {
-		var err error
-		if secret, err = k.getSecret(ctx, p.Store, name, agent.SecretClientSecret); err != nil {
-			return agent.Secret{}, err
-		}
-		if !secret.Empty() {
-			break
-		}
+	found, err := k.findEntrusted(ctx, p, agent.SecretClientSecret)
+	if errors.Is(err, errOther) {
+		err = agent.Errorf(agent.KindClientSecret, "the client secret of profile %s was stored for another app client, user pool or endpoint", p.Name).
+			WithHint("run: cogtok secret set %s client-secret, or, if it has none now: cogtok secret delete %s client-secret", p.Name, p.Name)
+	}
+	if err != nil {
+		return agent.Secret{}, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.secretChanges == changes {
-		k.clientSecrets[p.Name] = secret
+		k.clientSecrets[key] = found.secret
 	}
-	return secret, nil
-}
-
-func sameClient(a, b profiles.Profile) bool {
-	return a.Store == b.Store && a.ClientID == b.ClientID && a.UserPoolID == b.UserPoolID && a.Endpoint == b.Endpoint
+	return found.secret, nil
 }
 
 // forgetClientSecrets makes the next use read them again.
@@ -137,21 +133,6 @@ func (k *Keeper) noteClientSecret(err error) {
 	}
 }
 
-// lineage returns the name of p and those of the profiles that it extends as
-// long as they are alike. A profile that isn't there any more ends the line.
-func (k *Keeper) lineage(p profiles.Profile, alike func(a, b profiles.Profile) bool) []string {
-	names := []string{p.Name}
-	config := k.source.current()
-	for _, name := range p.Extends {
-		ancestor, ok := config.Profiles[name]
-		if !ok || !alike(p, ancestor) {
-			break
-		}
-		names = append(names, name)
-	}
-	return names
-}
-
 // getSecret returns what the user has entrusted; empty if there is nothing.
 func (k *Keeper) getSecret(ctx context.Context, kind, profile, secret string) (agent.Secret, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -165,26 +146,6 @@ func (k *Keeper) getSecret(ctx context.Context, kind, profile, secret string) (a
 	}
 	defer clear(value)
 	return agent.NewSecret(string(value)), nil
-}
-
-func (k *Keeper) putSecret(ctx context.Context, kind, profile, secret string, value agent.Secret) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	defer cancel()
-	defer k.secretsChanged()
-	if err := k.cfg.Vaults[kind].Secrets.Put(ctx, secretName(profile, secret), []byte(value.Reveal())); err != nil {
-		return k.storeError(kind, err)
-	}
-	return nil
-}
-
-func (k *Keeper) deleteSecret(ctx context.Context, p profiles.Profile, secret string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	defer cancel()
-	defer k.secretsChanged()
-	if err := k.cfg.Vaults[p.Store].Secrets.Delete(ctx, secretName(p.Name, secret)); err != nil {
-		return k.storeError(p.Store, err)
-	}
-	return nil
 }
 
 // secretsChanged lets what failed for want of the right secret be tried again.
