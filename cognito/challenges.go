@@ -51,6 +51,7 @@ func (s *signIn) run(ctx context.Context) (session.Grant, error) {
 }
 
 func (s *signIn) answer(ctx context.Context, st step) (step, error) {
+	s.secrets = append(s.secrets, st.session)
 	if st.challenge == "" {
 		return step{}, errorf(s.profile, agent.KindService, "the answer of %s makes no sense: neither tokens nor a challenge", host(s.profile))
 	}
@@ -72,9 +73,10 @@ func (s *signIn) answer(ctx context.Context, st step) (step, error) {
 func (s *signIn) respond(ctx context.Context, op operation, st step, responses map[string]string) (step, error) {
 	responses["USERNAME"] = s.username
 	s.addSecretHash(responses)
+	s.remember(responses)
 	next, err := s.api.respond(ctx, st.challenge, st.session, responses)
 	if err != nil {
-		return step{}, s.failed(ctx, op, err, responses, map[string]string{"session": st.session})
+		return step{}, s.failed(ctx, op, err)
 	}
 	return next, nil
 }
@@ -98,16 +100,20 @@ func (s *signIn) ask(ctx context.Context, what string, prompt agent.Prompt) (age
 // unknownChallenge names the challenge and its parameters. The values are not
 // shown: a Lambda may have put anything there.
 func (s *signIn) unknownChallenge(st step) error {
-	secrets := []string{s.password.Reveal(), s.login.ClientSecret.Reveal(), st.session}
+	challenge := s.secrets.name(st.challenge)
+	if challenge == "" {
+		return errorf(s.profile, agent.KindUnknownChallenge, "Cognito asks for a challenge that cogtok doesn't know")
+	}
 	var names []string
 	for name := range st.parameters {
-		names = append(names, serverWord(name, "…", secrets))
+		if name = s.secrets.name(name); name != "" {
+			names = append(names, name)
+		}
 	}
 	sort.Strings(names)
 	with := ""
 	if len(names) > 0 {
 		with = " (with " + printable.Limit(strings.Join(names, ", "), 200) + ")"
 	}
-	return errorf(s.profile, agent.KindUnknownChallenge, "Cognito asks for %s%s, which cogtok can't answer",
-		serverWord(st.challenge, "something", secrets), with)
+	return errorf(s.profile, agent.KindUnknownChallenge, "Cognito asks for %s%s, which cogtok can't answer", challenge, with)
 }

@@ -9,8 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
-
-	"github.com/cogtok/cogtok/profiles"
 )
 
 // confirmDevice registers this device where the pool tracks devices, and
@@ -19,9 +17,9 @@ import (
 // The device's password is thrown away: it would serve to skip MFA, which
 // nobody has asked for. A device that can't be confirmed leaves the tokens
 // good, so that is only logged.
-func (p *Provider) confirmDevice(ctx context.Context, profile profiles.Profile, accessToken string, device *types.NewDeviceMetadataType) string {
+func (s *signIn) confirmDevice(ctx context.Context, accessToken string, device *types.NewDeviceMetadataType) string {
 	key, group := aws.ToString(device.DeviceKey), aws.ToString(device.DeviceGroupKey)
-	client, err := p.client(profile, nil)
+	client, err := s.provider.client(s.profile, nil)
 	if key == "" || err != nil {
 		return ""
 	}
@@ -30,14 +28,15 @@ func (p *Provider) confirmDevice(ctx context.Context, profile profiles.Profile, 
 	rand.Read(salt)
 	verifier := newDeviceVerifier(group, key, base64.StdEncoding.EncodeToString(password), salt)
 	// The call isn't repeated: the device would exist already.
-	_, err = call(ctx, p, resendUnsent, client.ConfirmDevice, &cip.ConfirmDeviceInput{
+	s.secrets = append(s.secrets, accessToken, aws.ToString(verifier.Salt), aws.ToString(verifier.PasswordVerifier))
+	_, err = call(ctx, s.provider, resendUnsent, client.ConfirmDevice, &cip.ConfirmDeviceInput{
 		AccessToken:                aws.String(accessToken),
 		DeviceKey:                  aws.String(key),
 		DeviceName:                 aws.String("cogtok"),
 		DeviceSecretVerifierConfig: verifier,
 	})
 	if err != nil {
-		p.config.Logf("profile %s: the device is not confirmed, so renewing may fail: %s", shown(profile.Name), readAnswer(err).summary())
+		s.provider.config.Logf("profile %s: the device is not confirmed, so renewing may fail: %s", shown(s.profile.Name), readAnswer(err).summary(s.secrets))
 	}
 	return key
 }

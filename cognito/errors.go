@@ -27,25 +27,16 @@ type attempt struct {
 	profile      profiles.Profile
 	box          string       // of the flow
 	clientSecret agent.Secret // that was sent; empty: none was
-	secrets      []string     // in the request; servers have been seen to echo them
+	secrets      secrets      // that were sent
 	srp          bool         // the answer depends on the clock
 }
 
 // failed returns the error of one of the sign-in's calls.
-func (s *signIn) failed(ctx context.Context, op operation, err error, sent ...map[string]string) error {
-	a := attempt{
+func (s *signIn) failed(ctx context.Context, op operation, err error) error {
+	return s.provider.failure(ctx, attempt{
 		op: op, profile: s.profile, box: s.flow.box, clientSecret: s.login.ClientSecret,
-		secrets: []string{s.password.Reveal()},
-		srp:     op == opVerifier,
-	}
-	for _, values := range sent {
-		for key, value := range values {
-			if key != "USERNAME" && !strings.HasPrefix(key, attributePrefix) {
-				a.secrets = append(a.secrets, value)
-			}
-		}
-	}
-	return s.provider.failure(ctx, a, err)
+		secrets: s.secrets, srp: op == opVerifier,
+	}, err)
 }
 
 // failure makes an error for people of the SDK's, and logs what kind it was.
@@ -53,11 +44,9 @@ func (p *Provider) failure(ctx context.Context, a attempt, err error) error {
 	if ctx.Err() != nil {
 		return agent.AsError(ctx.Err())
 	}
+	a.secrets = append(secrets{a.clientSecret.Reveal()}, a.secrets...)
 	answer := readAnswer(err)
-	if answer.code != "" {
-		answer.code = serverWord(answer.code, strangeType, a.allSecrets())
-	}
-	p.config.Logf("profile %s: %s failed: %s", shown(a.profile.Name), a.op, answer.summary())
+	p.config.Logf("profile %s: %s failed: %s", shown(a.profile.Name), a.op, answer.summary(a.secrets))
 	switch {
 	case answer.code != "":
 		return p.refusal(a, answer)
@@ -65,14 +54,6 @@ func (p *Provider) failure(ctx context.Context, a attempt, err error) error {
 		return nonsense(a.profile, answer)
 	}
 	return networkError(a.profile, err, p.config.TryTimeout)
-}
-
-// strangeType stands for an error type that is none.
-const strangeType = "UnknownError"
-
-// allSecrets are the values of the request that must not be shown.
-func (a attempt) allSecrets() []string {
-	return append([]string{a.clientSecret.Reveal()}, a.secrets...)
 }
 
 // An answer is what a server said when it didn't say yes.
@@ -109,10 +90,10 @@ func brokeOff(err error) bool {
 }
 
 // summary is for the log: the type and no word of the message.
-func (a answer) summary() string {
+func (a answer) summary(sent secrets) string {
 	switch {
 	case a.code != "":
-		return fmt.Sprintf("%s (HTTP %d)", shown(a.code), a.status)
+		return fmt.Sprintf("%s (HTTP %d)", sent.typeName(a.code), a.status)
 	case a.status != 0:
 		return fmt.Sprintf("an answer that is no Cognito API's (HTTP %d)", a.status)
 	}

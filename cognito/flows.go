@@ -2,6 +2,7 @@ package cognito
 
 import (
 	"context"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 
@@ -38,6 +39,7 @@ type signIn struct {
 	api      authAPI
 
 	password agent.Secret
+	secrets  secrets // of all its requests until now
 	// changedPassword is the new password, once Cognito has taken it.
 	changedPassword agent.Secret
 	// username is what challenges are answered with: Cognito's name for the
@@ -72,7 +74,10 @@ func (p *Provider) newSignIn(ctx context.Context, profile profiles.Profile, logi
 		return nil, errorf(profile, agent.KindPromptUnanswered, "no password was given").
 			WithHint("run: cogtok login %s", shown(profile.Name))
 	}
-	return &signIn{provider: p, profile: profile, login: login, flow: f, api: api, password: password}, nil
+	return &signIn{
+		provider: p, profile: profile, login: login, flow: f, api: api, password: password,
+		secrets: secrets{password.Reveal(), login.ClientSecret.Reveal()},
+	}, nil
 }
 
 // start sends the flow's first request. A sign-in that has to begin anew calls
@@ -85,9 +90,23 @@ func (s *signIn) start(ctx context.Context) (step, error) {
 	}
 	parameters["USERNAME"] = s.username
 	s.addSecretHash(parameters)
+	s.remember(parameters)
 	next, err := s.api.initiate(ctx, s.flow, parameters)
 	if err != nil {
-		return step{}, s.failed(ctx, opStart, err, parameters)
+		return step{}, s.failed(ctx, opStart, err)
 	}
 	return next, nil
 }
+
+// remember adds what is about to be sent to the secrets, but for the person's
+// name and attributes.
+func (s *signIn) remember(sent map[string]string) {
+	for key, value := range sent {
+		if key != "USERNAME" && !strings.HasPrefix(key, attributePrefix) {
+			s.secrets = append(s.secrets, value)
+		}
+	}
+}
+
+// foreign makes a short text of Cognito's fit to be shown.
+func (s *signIn) foreign(text string) string { return s.secrets.redact(text, 100) }

@@ -29,7 +29,7 @@ func (c *codes) left() bool { return c.asks < maxAsks }
 func answerSoftwareToken(ctx context.Context, s *signIn, st step) (step, error) {
 	text := "Code from your authenticator app"
 	if name := st.parameters["FRIENDLY_DEVICE_NAME"]; name != "" {
-		text += " " + shown(name)
+		text += " " + s.foreign(name)
 	}
 	code, err := s.askCode(ctx, "a code from an authenticator app", text)
 	if err != nil {
@@ -49,7 +49,7 @@ func answerSoftwareToken(ctx context.Context, s *signIn, st step) (step, error) 
 func answerSMS(ctx context.Context, s *signIn, st step) (step, error) {
 	text := "Code sent by SMS"
 	if to := st.parameters["CODE_DELIVERY_DESTINATION"]; to != "" {
-		text += " to " + shown(to)
+		text += " to " + s.foreign(to)
 	}
 	for wrong := false; ; wrong = true {
 		code, err := s.askCode(ctx, "a code that it sends by SMS", text)

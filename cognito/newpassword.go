@@ -91,10 +91,10 @@ func (s *signIn) askAttributes(ctx context.Context, st step) (map[string]string,
 	}
 	responses := map[string]string{}
 	for _, name := range names {
-		key := attributePrefix + name
+		key, label := attributePrefix+name, s.foreign(name)
 		if _, known := s.newPassword.attributes[key]; !known {
-			answer, err := s.ask(ctx, fmt.Sprintf("the user attribute %q", shown(name)),
-				agent.Prompt{Kind: agent.PromptText, Text: "Value of your attribute " + shown(name), Echo: true})
+			answer, err := s.ask(ctx, fmt.Sprintf("the user attribute %q", label),
+				agent.Prompt{Kind: agent.PromptText, Text: "Value of your attribute " + label, Echo: true})
 			if err != nil {
 				return nil, err
 			}

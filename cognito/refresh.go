@@ -30,7 +30,7 @@ func (p *Provider) Refresh(ctx context.Context, profile profiles.Profile, client
 	if err != nil {
 		return session.Grant{}, p.failure(ctx, attempt{
 			op: opRefresh, profile: profile, box: "ALLOW_REFRESH_TOKEN_AUTH", clientSecret: clientSecret,
-			secrets: []string{g.RefreshToken.Reveal(), secretHash(clientSecret, g.Username, profile.ClientID)},
+			secrets: secrets{g.RefreshToken.Reveal(), secretHash(clientSecret, g.Username, profile.ClientID)},
 		}, err)
 	}
 	g.ServerTime = at

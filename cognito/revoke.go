@@ -36,7 +36,7 @@ func (p *Provider) revoke(ctx context.Context, client *cip.Client, profile profi
 	if err == nil {
 		return nil
 	}
-	failed := p.failure(ctx, attempt{op: opRevoke, profile: profile, clientSecret: clientSecret, secrets: []string{token.Reveal()}}, err)
+	failed := p.failure(ctx, attempt{op: opRevoke, profile: profile, clientSecret: clientSecret, secrets: secrets{token.Reveal()}}, err)
 	if agent.KindOf(failed) == agent.KindLoginRequired {
 		return nil // the token was over already
 	}
@@ -67,7 +67,7 @@ func (p *Provider) SignOutEverywhere(ctx context.Context, profile profiles.Profi
 	}
 	_, err = call(ctx, p, resendTemporary, client.GlobalSignOut, &cip.GlobalSignOutInput{AccessToken: aws.String(g.AccessToken)})
 	if err != nil {
-		return p.failure(ctx, attempt{op: opSignOut, profile: profile, secrets: []string{g.AccessToken}}, err)
+		return p.failure(ctx, attempt{op: opSignOut, profile: profile, secrets: secrets{g.AccessToken}}, err)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package cognito
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -158,6 +159,11 @@ var rules = []rule{
 	{opSignOut, "NotAuthorizedException", "", agent.KindLoginRequired, "Cognito doesn't take the access token any more", hintLogin},
 }
 
+// isKnownType reports whether an error type is one of the table's.
+func isKnownType(code string) bool {
+	return slices.ContainsFunc(rules, func(r rule) bool { return r.code == code })
+}
+
 // refusal returns the error for an error type of the API.
 func (p *Provider) refusal(a attempt, answer answer) *agent.Error {
 	text := strings.ToLower(answer.message)
@@ -173,9 +179,9 @@ func (p *Provider) refusal(a attempt, answer answer) *agent.Error {
 	case answer.status >= 500:
 		return nonsense(a.profile, answer)
 	case a.op == opRevoke || a.op == opSignOut, answer.code != "InvalidParameterException":
-		return errorf(a.profile, agent.KindRefused, "Cognito refuses (%s)", shown(answer.code)).WithHint("see: cogtok agent log")
+		return errorf(a.profile, agent.KindRefused, "Cognito refuses (%s)", a.secrets.typeName(answer.code)).WithHint("see: cogtok agent log")
 	}
-	return errorf(a.profile, agent.KindRefused, "Cognito doesn't take the request as it is (%s)", shown(answer.code)).WithHint(hintIDs)
+	return errorf(a.profile, agent.KindRefused, "Cognito doesn't take the request as it is (%s)", a.secrets.typeName(answer.code)).WithHint(hintIDs)
 }
 
 // doing says what a call was to do.
@@ -193,7 +199,7 @@ func (p *Provider) fill(a attempt, answer answer) *strings.Replacer {
 	return strings.NewReplacer(
 		"{secret}", secret, "{secret hint}", strings.ReplaceAll(secretHint, "{profile}", name),
 		"{clock}", p.clock(a, answer), "{device}", deviceTrouble(a),
-		"{text}", serverText(answer.message, a.allSecrets()),
+		"{text}", a.secrets.redact(answer.message, 300),
 		"{profile}", name, "{user}", shown(a.profile.Username), "{auth}", shown(a.profile.Auth),
 		"{client}", shown(a.profile.ClientID), "{pool}", shown(a.profile.UserPoolID), "{region}", shown(a.profile.Region),
 		"{box}", a.box,

@@ -37,7 +37,7 @@ func (s *signIn) finish(ctx context.Context, result *types.AuthenticationResultT
 		grant.SignedInAt = s.provider.config.Now()
 	}
 	if device := result.NewDeviceMetadata; device != nil {
-		grant.DeviceKey = s.provider.confirmDevice(ctx, s.profile, grant.AccessToken, device)
+		grant.DeviceKey = s.confirmDevice(ctx, grant.AccessToken, device)
 	}
 	return grant, nil
 }
