@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/cogtok/cogtok/agent"
 	"github.com/cogtok/cogtok/profiles"
@@ -34,7 +33,7 @@ func (k *Keeper) binding(ctx context.Context, p profiles.Profile, secret string,
 
 // owner says whom a secret of p is for: a user of a pool, or an app client.
 func owner(p profiles.Profile, secret string) string {
-	who := strings.ToLower(p.Username) // as user pools see it, unless told otherwise
+	who := foldUser(p.Username)
 	if secret == agent.SecretClientSecret {
 		who = p.ClientID
 	}

@@ -1,19 +1,18 @@
 package session
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
-	"github.com/cogtok/cogtok/profiles"
+	"github.com/gofrs/flock"
 )
 
 // A guard keeps stored passwords from being tried again and again: Cognito
@@ -27,19 +26,21 @@ type guard struct {
 	path string
 	wall func() time.Time
 	logf func(string, ...any)
-
-	mu sync.Mutex // held while the file is read and written
+	turn chan struct{} // holds one value while the file is being changed
 }
 
 type guardFile struct {
 	Version   int                   `json:"version"` // 1
 	Users     map[string]*userTries `json:"users,omitempty"`
 	SignedOut map[string]time.Time  `json:"signed_out,omitempty"` // by record name: logged out, and not in again
+	// Lost is when the file was found damaged: what was tried before that isn't
+	// known.
+	Lost time.Time `json:"lost,omitzero"`
 }
 
 // newGuard returns the guard of a state directory.
 func newGuard(dir string, wall func() time.Time, logf func(string, ...any)) *guard {
-	return &guard{path: filepath.Join(dir, "attempts.json"), wall: wall, logf: logf}
+	return &guard{path: filepath.Join(dir, "attempts.json"), wall: wall, logf: logf, turn: make(chan struct{}, 1)}
 }
 
 // userTries is what was tried for a user since the last success.
@@ -65,14 +66,8 @@ var (
 	errRefusedBefore = errors.New("this password was refused before")
 	errTriedBefore   = errors.New("this password was tried a short while ago, without an answer")
 	errTooManyTries  = errors.New("the user's passwords were tried too often in the last 15 minutes")
+	errTriesLost     = errors.New("it isn't known how often passwords were tried in the last 15 minutes")
 )
-
-// userKey is the user's name in the file, the same for all profiles of the
-// user.
-func userKey(p profiles.Profile) string {
-	sum := sha256.Sum256([]byte(p.Endpoint + "\n" + p.UserPoolID + "\n" + p.Username))
-	return hex.EncodeToString(sum[:16])
-}
 
 // reserve counts a try of a version of a stored password before it is made. A
 // password that was refused is never tried again. person says that a person
@@ -80,15 +75,14 @@ func userKey(p profiles.Profile) string {
 // and two for a user in 15 minutes.
 func (g *guard) reserve(user, version string, person bool) error {
 	return g.change(func(f *guardFile) error {
-		u := f.Users[user]
-		if u == nil {
-			u = &userTries{}
-			f.Users[user] = u
-		}
+		u := f.user(user)
 		if slices.Contains(u.Refused, version) {
 			return errRefusedBefore
 		}
 		u.Tries = slices.DeleteFunc(u.Tries, func(t passwordTry) bool { return !g.recent(t.At) })
+		if !person && g.recent(f.Lost) {
+			return errTriesLost
+		}
 		if !person && slices.ContainsFunc(u.Tries, func(t passwordTry) bool { return t.Version == version }) {
 			return errTriedBefore
 		}
@@ -120,10 +114,7 @@ func (g *guard) settle(user, version string, o outcome) error {
 		return nil
 	}
 	return g.change(func(f *guardFile) error {
-		u := f.Users[user]
-		if u == nil {
-			return nil
-		}
+		u := f.user(user)
 		switch o {
 		case succeeded:
 			u.Tries = nil
@@ -148,22 +139,30 @@ func without(list []string, s string) []string {
 }
 
 // letTry notes that a person has given this password to the store: though
-// it may be the one that was refused before, it is to be tried once.
+// it may be the one that was refused before, it is to be tried once. The tries
+// of the last minutes stay counted for the user.
 func (g *guard) letTry(user, version string) error {
 	return g.change(func(f *guardFile) error {
 		if u := f.Users[user]; u != nil {
 			u.Refused = without(u.Refused, version)
-			u.Tries = slices.DeleteFunc(u.Tries, func(t passwordTry) bool { return t.Version == version })
+			for i := range u.Tries {
+				if u.Tries[i].Version == version {
+					u.Tries[i].Version = ""
+				}
+			}
 		}
 		return nil
 	})
 }
 
-// signedOut reports whether the session was logged out and not in since.
+// signedOut reports whether the session was logged out and not in since. It
+// waits for nobody: a change puts a whole new file in place.
 func (g *guard) signedOut(session string) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	_, out := g.read().SignedOut[session]
+	f, err := g.read()
+	if err != nil {
+		return false
+	}
+	_, out := f.SignedOut[session]
 	return out
 }
 
@@ -182,14 +181,27 @@ func (g *guard) setSignedOut(session string, out bool) error {
 	})
 }
 
-// change changes the file and writes it. When do fails nothing is written.
+// guardTimeout is how long a change waits for another agent of the user.
+const guardTimeout = time.Second
+
+// change changes the file and writes it. When do fails nothing is written, and
+// what can't be read or written is an error: then nothing is to be tried.
 func (g *guard) change(do func(*guardFile) error) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	f := g.read()
+	unlock, err := g.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	f, err := g.read()
+	if errors.Is(err, errDamaged) {
+		f, err = g.replace()
+	}
+	if err != nil {
+		return err
+	}
 	before, err := json.Marshal(f)
 	if err != nil {
-		return fmt.Errorf("encoding %s: %w", g.path, err)
+		return err
 	}
 	if err := do(f); err != nil {
 		return err
@@ -201,43 +213,96 @@ func (g *guard) change(do func(*guardFile) error) error {
 	return writeFile(g.path, after)
 }
 
-// read returns the file; mu is held. It is read each time, since another agent
-// of the user may count in it too. A damaged one is kept aside: it says
-// nothing any more, and an agent that won't start helps nobody.
-func (g *guard) read() *guardFile {
-	data, err := os.ReadFile(g.path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		g.logf("session: reading the counts of sign-ins: %v", err)
+// lock makes this agent the only one that changes the file, and the caller the
+// only one in it.
+func (g *guard) lock() (unlock func(), err error) {
+	select {
+	case g.turn <- struct{}{}:
+	case <-time.After(storeTimeout):
+		return nil, fmt.Errorf("%s is being written by others", g.path)
 	}
-	if f := parseGuardFile(data); f != nil {
-		return f
+	ctx, cancel := context.WithTimeout(context.Background(), guardTimeout)
+	defer cancel()
+	file := flock.New(g.path+".lock", flock.SetPermissions(0o600))
+	if _, err := file.TryLockContext(ctx, 10*time.Millisecond); err != nil {
+		<-g.turn
+		return nil, fmt.Errorf("locking %s: %w", file.Path(), err)
 	}
-	aside := g.path + ".bad-" + g.wall().UTC().Format("20060102T150405")
-	g.logf("session: the counts of sign-ins are damaged and kept as %s", aside)
-	if err := os.Rename(g.path, aside); err != nil {
-		g.logf("session: keeping them: %v", err)
-	}
-	return parseGuardFile(nil)
+	return func() {
+		_ = file.Close()
+		<-g.turn
+	}, nil
 }
 
-// parseGuardFile returns nil for a damaged file, and an empty one for no data.
-func parseGuardFile(data []byte) *guardFile {
-	f := &guardFile{Version: 1}
-	if len(data) > 0 && (json.Unmarshal(data, f) != nil || f.Version != 1) {
-		return nil
+// maxGuardFile is far above what some thousand users take, in bytes.
+const maxGuardFile = 1 << 20
+
+var errDamaged = errors.New("the counts of sign-ins are damaged")
+
+// read returns the file as it is now: another agent of the user may count in
+// it too. It fails with errDamaged, or when the file can't be read.
+func (g *guard) read() (*guardFile, error) {
+	file, err := os.Open(g.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return parseGuardFile([]byte(`{"version":1}`))
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	data, err := io.ReadAll(io.LimitReader(file, maxGuardFile+1))
+	if err != nil {
+		return nil, err
+	}
+	return parseGuardFile(data)
+}
+
+func parseGuardFile(data []byte) (*guardFile, error) {
+	f := &guardFile{}
+	if len(data) > maxGuardFile || json.Unmarshal(data, f) != nil || f.Version != 1 {
+		return nil, errDamaged
+	}
+	for _, tries := range f.Users {
+		if tries == nil {
+			return nil, errDamaged
+		}
 	}
 	if f.Users == nil {
 		f.Users = map[string]*userTries{}
 	}
-	for user, tries := range f.Users {
-		if tries == nil {
-			delete(f.Users, user)
-		}
-	}
 	if f.SignedOut == nil {
 		f.SignedOut = map[string]time.Time{}
 	}
-	return f
+	return f, nil
+}
+
+// user returns the tries of a user, to be changed.
+func (f *guardFile) user(name string) *userTries {
+	if f.Users[name] == nil {
+		f.Users[name] = &userTries{}
+	}
+	return f.Users[name]
+}
+
+// replace puts a new file in place of a damaged one, which is kept aside. The
+// new one says that something is lost, so that losing it gives no more tries.
+func (g *guard) replace() (*guardFile, error) {
+	aside := g.path + ".bad-" + g.wall().UTC().Format("20060102T150405")
+	g.logf("session: the counts of sign-ins are damaged and kept as %s", aside)
+	_ = os.Remove(aside)
+	if err := os.Link(g.path, aside); err != nil { // so that at no time there is no file
+		g.logf("session: keeping them: %v", err)
+	}
+	f, err := parseGuardFile([]byte(`{"version":1}`))
+	if err != nil {
+		return nil, err
+	}
+	f.Lost = g.wall().UTC()
+	data, err := json.Marshal(f)
+	if err != nil {
+		return nil, err
+	}
+	return f, writeFile(g.path, data)
 }
 
 // writeFile replaces a file by a new one that is on disk before it takes the

@@ -96,7 +96,7 @@ func (t *signIn) notTried(err error) error {
 	case errors.Is(err, errRefusedBefore):
 		return agent.Errorf(agent.KindPasswordRefusedBefore, "profile %s: the stored password was refused before and isn't tried again", name).
 			WithHint("run: cogtok login %s, or: cogtok secret set %s password", name, name)
-	case errors.Is(err, errTriedBefore), errors.Is(err, errTooManyTries):
+	case errors.Is(err, errTriedBefore), errors.Is(err, errTooManyTries), errors.Is(err, errTriesLost):
 		return agent.Errorf(agent.KindLoginRequired, "sign-in needed for profile %s: %v", name, err).
 			WithHint("run: cogtok login %s", name)
 	}

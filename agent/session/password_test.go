@@ -159,6 +159,12 @@ func TestAttemptsFile(t *testing.T) {
 			r.start()
 			r.store(agent.SecretPassword, wrongPassword)
 			_, err := r.token(agent.Caller{}, agent.TokenRequest{})
+			wantKind(t, err, agent.KindLoginRequired)
+			if in, _ := r.pool.counts(); in != 0 {
+				t.Errorf("%d tries, though it isn't known how many there were", in)
+			}
+			time.Sleep(guardWindow)
+			_, err = r.token(agent.Caller{}, agent.TokenRequest{})
 			wantKind(t, err, agent.KindWrongPassword)
 			_, err = r.token(agent.Caller{}, agent.TokenRequest{})
 			wantKind(t, err, agent.KindPasswordRefusedBefore)
