@@ -109,8 +109,9 @@ func initiateRefresh(
 }
 
 // renewed merges the answer into g. What it doesn't carry stays: the refresh
-// token where there is no rotation, and always the time and the first token of
-// the sign-in.
+// token where there is no rotation, the ID token where the server renews the
+// access token alone (it serves until it expires), and always the time and the
+// first token of the sign-in.
 func renewed(profile profiles.Profile, g session.Grant, result *types.AuthenticationResultType) (session.Grant, error) {
 	if result == nil {
 		return session.Grant{}, senseless(profile, "there are no tokens in it")

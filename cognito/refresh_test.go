@@ -266,12 +266,16 @@ func makeTokens(t *testing.T, change func(id, access map[string]any, result map[
 	}
 	for name, claims := range map[string]map[string]any{"IdToken": id, "AccessToken": access} {
 		if _, set := result[name]; !set {
-			payload, _ := json.Marshal(claims)
-			result[name] = "e30." + base64.RawURLEncoding.EncodeToString(payload) + ".c2ln"
+			result[name] = makeToken(claims)
 		}
 	}
 	answer, _ := json.Marshal(map[string]any{"AuthenticationResult": result})
 	return string(answer)
+}
+
+func makeToken(claims map[string]any) string {
+	payload, _ := json.Marshal(claims)
+	return "e30." + base64.RawURLEncoding.EncodeToString(payload) + ".c2ln"
 }
 
 // Tokens that are not the profile's are not taken, at sign-in or later.
@@ -292,6 +296,10 @@ func TestTokensOfOthers(t *testing.T) {
 		"no username":             {func(_, access, _ map[string]any) { delete(access, "username") }, agent.KindService},
 		"expires before it began": {func(id, _, _ map[string]any) { id["exp"] = id["iat"].(int64) - 1 }, agent.KindService},
 		"ID token is no JWT":      {func(_, _, r map[string]any) { r["IdToken"] = "\x1b[31m" }, agent.KindService},
+		"a line in the signature": {func(_, access, r map[string]any) { r["AccessToken"] = makeToken(access) + "\r\nX-Evil: 1" }, agent.KindService},
+		"a line break at the end": {func(id, _, r map[string]any) { r["IdToken"] = makeToken(id) + "\n" }, agent.KindService},
+		"an escape in the end":    {func(id, _, r map[string]any) { r["IdToken"] = makeToken(id) + "\x1b[2J" }, agent.KindService},
+		"a space in the header":   {func(_, access, r map[string]any) { r["AccessToken"] = " " + makeToken(access) }, agent.KindService},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer := makeTokens(t, c.change)
@@ -323,14 +331,55 @@ func TestRefreshOfAnotherUser(t *testing.T) {
 }
 
 func TestRefreshWithoutIDToken(t *testing.T) {
-	answer := makeTokens(t, func(_, _, r map[string]any) { r["IdToken"] = "" })
+	var answer string
 	s := newStage(t, profiles.AuthPassword, func(_ string, _ map[string]any, w http.ResponseWriter) { fmt.Fprint(w, answer) })
+	answer = makeTokens(t, nil)
+	in, _, err := s.login(goodPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer = makeTokens(t, func(_, _, r map[string]any) { r["IdToken"] = "" })
+	in.Grant.RefreshToken = grant().RefreshToken
+	if g, err := s.refresh(in.Grant); err != nil || g.IDToken != in.Grant.IDToken {
+		t.Errorf("the ID token that there was is lost: %v", err)
+	}
 	g, err := s.refresh(grant())
 	if err != nil || g.IDToken != "" || g.AccessToken == "" || !g.FirstRefreshToken.Equal(grant().RefreshToken) {
 		t.Errorf("%+v, %v", g, err)
 	}
 	_, _, err = s.login(goodPassword)
 	wantKind(t, err, agent.KindService, "no ID token")
+}
+
+// What time it is at the server is its word alone: nothing, if it says nothing
+// that can be understood.
+func TestServerTime(t *testing.T) {
+	then := time.Date(2024, 2, 29, 12, 0, 1, 0, time.UTC)
+	for _, c := range []struct {
+		date []string
+		want time.Time
+	}{{[]string{then.Format(http.TimeFormat)}, then}, {nil, time.Time{}}, {[]string{"yesterday"}, time.Time{}}} {
+		answer, old := makeTokens(t, nil), false
+		s := newStage(t, profiles.AuthPassword, func(operation string, _ map[string]any, w http.ResponseWriter) {
+			w.Header()["Date"] = c.date
+			if old && operation == "GetTokensFromRefreshToken" {
+				refused(w, 400, "UnknownOperationException", "")
+				return
+			}
+			fmt.Fprint(w, answer)
+		})
+		in, _, err := s.login(goodPassword)
+		if err != nil || !in.Grant.ServerTime.Equal(c.want) {
+			t.Errorf("sign-in at %q: %v, %v", c.date, in.Grant.ServerTime, err)
+		}
+		for _, old = range []bool{false, true} {
+			before := grant()
+			before.ServerTime = time.Now()
+			if g, err := s.refresh(before); err != nil || !g.ServerTime.Equal(c.want) {
+				t.Errorf("refresh at %q: %v, %v", c.date, g.ServerTime, err)
+			}
+		}
+	}
 }
 
 // Where a pool tracks devices, the new device is confirmed at once and its key
