@@ -32,7 +32,7 @@ type guard struct {
 type guardFile struct {
 	Version   int                   `json:"version"` // 1
 	Users     map[string]*userTries `json:"users,omitempty"`
-	SignedOut map[string]time.Time  `json:"signed_out,omitempty"` // by record name: logged out, and not in again
+	SignedOut map[string]time.Time  `json:"signed_out,omitempty"` // by session.key: logged out, and not in again
 	// Lost is when the file was found damaged: what was tried before that isn't
 	// known.
 	Lost time.Time `json:"lost,omitzero"`

@@ -70,7 +70,7 @@ func waitJoined(ctx context.Context, c agent.Caller, j *job) error {
 // signIns is how many there had been when the request came: if there was
 // another one since, there is nothing left to do.
 func (s *session) signInAgain(ctx context.Context, c agent.Caller, p profiles.Profile, signIns int, why error) error {
-	if s.keeper.guard.signedOut(s.name) {
+	if s.keeper.guard.signedOut(s.key()) {
 		return why // after a logout nothing is done by itself until the next login
 	}
 	s.mu.Lock()

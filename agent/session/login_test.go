@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/profiles"
+	"github.com/cogtok/cogtok/store"
 )
 
 // In each terminal somebody is asked: one is, and all have the token.
@@ -300,4 +302,26 @@ func TestSessionSurvives(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Profiles in different stores have sessions of their own: ending one leaves
+// the other, also when that one isn't in memory yet.
+func TestLogoutLeavesOtherStores(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		other := testProfile("other")
+		other.Store = profiles.StoreFile
+		r.files["other"] = other
+		file := store.Vault{Secrets: new(store.Memory), Sessions: new(store.Memory)}
+		r.cfg = func(c *Config) { c.Vaults[profiles.StoreFile] = file }
+		r.start()
+		r.login(agent.Caller{})
+		r.restart()
+		if _, err := r.keeper.Logout(t.Context(), agent.Caller{}, agent.LogoutRequest{Profile: "other"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.token(agent.Caller{}, agent.TokenRequest{Profile: "prod"}); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -25,7 +25,7 @@ func (k *Keeper) Logout(ctx context.Context, c agent.Caller, r agent.LogoutReque
 	s := k.session(p)
 	// Noted on disk first: from now on the session is over, even if the vault
 	// can't be reached or the agent is killed.
-	warn("the logout could not be noted on disk", k.guard.setSignedOut(s.name, true))
+	warn("the logout could not be noted on disk", k.guard.setSignedOut(s.key(), true))
 	access := s.drop()
 	var last record
 	if err = k.unlock(ctx, c, p); err == nil {

@@ -162,7 +162,7 @@ func (s *session) end(ctx context.Context, p profiles.Profile, r record, why err
 func (s *session) signedOut(p profiles.Profile, r record) error {
 	hint := "run: cogtok login " + p.Name
 	switch {
-	case s.keeper.guard.signedOut(s.name):
+	case s.keeper.guard.signedOut(s.key()):
 		return errLoggedOut.WithHint("%s", hint)
 	case r.Ended != "":
 		return agent.Errorf(agent.KindLoginRequired, "%s", r.Ended).WithHint("%s", hint)

@@ -57,6 +57,9 @@ func newSession(k *Keeper, p profiles.Profile) *session {
 	}
 }
 
+// key names the session among those of all stores.
+func (s *session) key() string { return s.store + "/" + s.name }
+
 // takeTurn waits for the turn. Whoever got it calls endTurn.
 func (s *session) takeTurn(ctx context.Context) error {
 	select {
@@ -89,7 +92,7 @@ func (s *session) load(ctx context.Context) error {
 	if err := s.loadAnyway(ctx); err != nil {
 		return err
 	}
-	if r := s.currentRecord(); r.RefreshToken == "" || !s.keeper.guard.signedOut(s.name) {
+	if r := s.currentRecord(); r.RefreshToken == "" || !s.keeper.guard.signedOut(s.key()) {
 		return nil
 	}
 	s.mu.Lock()

@@ -101,7 +101,7 @@ func (t *signIn) keep(ctx context.Context, g Grant) error {
 		return errLoggedOut
 	}
 	saved := s.writeRecord(ctx, r)
-	if err := s.keeper.guard.setSignedOut(s.name, false); err != nil {
+	if err := s.keeper.guard.setSignedOut(s.key(), false); err != nil {
 		s.keeper.cfg.Logf("session: noting a login: %v", err)
 	}
 	s.mu.Lock()

@@ -74,7 +74,7 @@ func (k *Keeper) statusOf(p profiles.Profile) agent.ProfileStatus {
 		Profile: p.Name, UserPoolID: p.UserPoolID, ClientID: p.ClientID, Username: p.Username, Auth: p.Auth, Store: p.Store,
 	}
 	s := k.session(p)
-	now, out := k.now(), k.guard.signedOut(s.name)
+	now, out := k.now(), k.guard.signedOut(s.key())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st.State = s.state(k.locked(p), out)
