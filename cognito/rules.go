@@ -51,11 +51,11 @@ func (o operation) String() string {
 
 // A rule says what an error type means. The first rule that fits holds.
 type rule struct {
-	ops  operation
-	code string // the error type
-	// text has to stand in the message, in lower case. AWS promises no texts, so they only
-	// refine a type, and the rule without one is the safe way to take it.
-	text          string
+	ops   operation
+	codes string // error types, with | between
+	// texts, with | between: one of them has to stand in the message, in lower case. AWS promises
+	// no texts, so they only refine a type, and the rule without one is the safe way to take it.
+	texts         string
 	kind          agent.Kind
 	message, hint string // see fill for what stands in braces
 }
@@ -72,14 +72,10 @@ const (
 // and the servers that stand in for it have been seen to say.
 var rules = []rule{
 	// Trouble that says nothing of the user.
-	{opAny, "TooManyRequestsException", "", agent.KindThrottled, "Cognito gets too many requests for this AWS account", hintAgain},
-	{opAny, "ThrottlingException", "", agent.KindThrottled, "Cognito gets too many requests for this AWS account", hintAgain},
+	{opAny, "TooManyRequestsException|ThrottlingException", "", agent.KindThrottled, "Cognito gets too many requests for this AWS account", hintAgain},
 	{opPassword, "LimitExceededException", "", agent.KindTooManyAttempts, "too many attempts: Cognito refuses more for a while", "wait a few minutes"},
 	{opAny, "LimitExceededException", "", agent.KindThrottled, "a limit of Cognito's is exceeded for now", "wait a few minutes"},
-	{opAny, "InternalErrorException", "", agent.KindService, "Cognito has trouble of its own", hintAgain},
-	{opAny, "InternalServerException", "", agent.KindService, "Cognito has trouble of its own", hintAgain},
-	{opAny, "InternalFailure", "", agent.KindService, "Cognito has trouble of its own", hintAgain},
-	{opAny, "ServiceUnavailable", "", agent.KindService, "Cognito has trouble of its own", hintAgain},
+	{opAny, "InternalErrorException|InternalServerException|InternalFailure|ServiceUnavailable", "", agent.KindService, "Cognito has trouble of its own", hintAgain},
 	{opAny, "ForbiddenException", "", agent.KindForbidden, "the user pool's web ACL (AWS WAF) blocks the request", "ask who runs the user pool {pool}"},
 	{opAny, "UserLambdaValidationException", "", agent.KindLambda, "the user pool refuses: {text}", ""},
 	{opAny, "UnexpectedLambdaException", "", agent.KindLambda, "a Lambda trigger of the user pool failed", "ask who runs the user pool {pool}"},
@@ -90,31 +86,23 @@ var rules = []rule{
 	{opRenew, "ResourceNotFoundException", "device", agent.KindLoginRequired, "the user pool doesn't know this device any more", hintLogin},
 	{opAny, "ResourceNotFoundException", "client", agent.KindClientNotFound, "there is no app client {client} in the user pool {pool}", hintIDs},
 	{opAny, "ResourceNotFoundException", "", agent.KindClientNotFound, "there is no user pool {pool} with an app client {client} in {region}", hintIDs},
-	{opStart, "InvalidParameterException", "not enabled", agent.KindFlowNotEnabled, "the app client {client} doesn't allow `auth: {auth}`", "tick {box} on the app client, or set another `auth`"},
-	{opStart, "InvalidParameterException", "auth method not supported", agent.KindFlowNotEnabled, "the app client {client} doesn't allow `auth: {auth}`", "tick {box} on the app client, or set another `auth`"},
-	{opStart, "InvalidParameterException", "auth flow not supported", agent.KindFlowNotEnabled, "the app client {client} doesn't allow `auth: {auth}`", "tick {box} on the app client, or set another `auth`"},
+	{opStart, "InvalidParameterException", "not enabled|auth method not supported|auth flow not supported", agent.KindFlowNotEnabled, "the app client {client} doesn't allow `auth: {auth}`", "tick {box} on the app client, or set another `auth`"},
 	{opRefresh, "InvalidParameterException", "not enabled", agent.KindFlowNotEnabled, "the app client {client} doesn't allow to renew tokens", "tick {box} on the app client, or turn on refresh token rotation"},
 	{opRefresh, "UnsupportedOperationException", "", agent.KindFlowNotEnabled, "the server refuses this way to renew tokens", "turn refresh token rotation off on the app client {client}"},
 	{opRevoke, "UnsupportedOperationException", "", agent.KindRefused, "the app client {client} has token revocation off", "turn on token revocation for the app client"},
 	{opRevoke, "UnauthorizedException", "", agent.KindClientSecret, "Cognito refuses to revoke for the app client {client}: the client secret may be wrong", hintSecret},
-	{opAny, "InvalidParameterException", "secret", agent.KindClientSecret, "{secret}", "{secret hint}"},
-	{opAny, "NotAuthorizedException", "secret", agent.KindClientSecret, "{secret}", "{secret hint}"},
+	{opAny, "InvalidParameterException|NotAuthorizedException", "secret", agent.KindClientSecret, "{secret}", "{secret hint}"},
 
 	// The AWS credentials of admin-password.
-	{opSignIn, "AccessDeniedException", "", agent.KindAWSCredentials, "the AWS credentials don't allow to sign users in", hintActions},
-	{opSignIn, "AccessDenied", "", agent.KindAWSCredentials, "the AWS credentials don't allow to sign users in", hintActions},
-	{opSignIn, "ExpiredTokenException", "", agent.KindAWSCredentials, "the AWS credentials have expired", "renew them; see: aws sts get-caller-identity"},
-	{opSignIn, "ExpiredToken", "", agent.KindAWSCredentials, "the AWS credentials have expired", "renew them; see: aws sts get-caller-identity"},
-	{opSignIn, "UnrecognizedClientException", "", agent.KindAWSCredentials, "AWS doesn't know the AWS credentials", "see: aws sts get-caller-identity"},
-	{opSignIn, "InvalidClientTokenId", "", agent.KindAWSCredentials, "AWS doesn't know the AWS credentials", "see: aws sts get-caller-identity"},
-	{opSignIn, "InvalidSignatureException", "", agent.KindAWSCredentials, "AWS refuses the signature: the secret key is wrong{clock}", hintActions},
-	{opSignIn, "SignatureDoesNotMatch", "", agent.KindAWSCredentials, "AWS refuses the signature: the secret key is wrong{clock}", hintActions},
+	{opSignIn, "AccessDeniedException|AccessDenied", "", agent.KindAWSCredentials, "the AWS credentials don't allow to sign users in", hintActions},
+	{opSignIn, "ExpiredTokenException|ExpiredToken", "", agent.KindAWSCredentials, "the AWS credentials have expired", "renew them; see: aws sts get-caller-identity"},
+	{opSignIn, "UnrecognizedClientException|InvalidClientTokenId", "", agent.KindAWSCredentials, "AWS doesn't know the AWS credentials", "see: aws sts get-caller-identity"},
+	{opSignIn, "InvalidSignatureException|SignatureDoesNotMatch", "", agent.KindAWSCredentials, "AWS refuses the signature: the secret key is wrong{clock}", hintActions},
 	{opSignIn, "MissingAuthenticationTokenException", "", agent.KindAWSCredentials, "AWS asks for a signature", hintActions},
 	{opSignIn, "IncompleteSignatureException", "", agent.KindAWSCredentials, "AWS refuses the signature", hintActions},
 
 	// Codes, new passwords, and the session between two steps.
-	{opSignIn, "CodeMismatchException", "", agent.KindCodeWrong, "the code was wrong", hintLogin},
-	{opSignIn, "EnableSoftwareTokenMFAException", "", agent.KindCodeWrong, "the code was wrong", hintLogin},
+	{opSignIn, "CodeMismatchException|EnableSoftwareTokenMFAException", "", agent.KindCodeWrong, "the code was wrong", hintLogin},
 	{opSignIn, "ExpiredCodeException", "already been used", agent.KindCodeWrong, "the code was used already", "wait for the next code, then: cogtok login {profile}"},
 	{opSignIn, "ExpiredCodeException", "", agent.KindCodeExpired, "the code has expired", hintLogin},
 	{opNewPassword, "InvalidPasswordException", "", agent.KindPasswordPolicy, "the new password was refused: {text}", hintLogin},
@@ -122,24 +110,20 @@ var rules = []rule{
 	{opNewPassword, "InvalidParameterException", "attribute", agent.KindRefused, "Cognito refuses the user attributes that were given", hintLogin},
 	{opNewPassword, "NotAuthorizedException", "cannot modify", agent.KindRefused, "Cognito lets no user attribute be set that has a value already", "ask who runs the user pool {pool}"},
 	{opNewPassword, "InvalidParameterException", "password", agent.KindPasswordPolicy, "the new password was refused: {text}", hintLogin},
-	{opChallenge | opVerifier, "NotAuthorizedException", "session", agent.KindCodeExpired, "the sign-in took too long and is over", hintLogin},
-	{opChallenge | opVerifier, "NotAuthorizedException", "auth state", agent.KindCodeExpired, "the sign-in took too long and is over", hintLogin},
+	{opChallenge | opVerifier, "NotAuthorizedException", "session|auth state", agent.KindCodeExpired, "the sign-in took too long and is over", hintLogin},
 	{opSignIn, "MFAMethodNotFoundException", "", agent.KindRefused, "Cognito finds no way to ask the user for a second factor", "ask who runs the user pool {pool}"},
 	{opSignIn, "SoftwareTokenMFANotFoundException", "", agent.KindRefused, "the user has no authenticator app registered", "ask who runs the user pool {pool}"},
 	{opSignIn, "CodeDeliveryFailureException", "", agent.KindRefused, "Cognito can't send the code", "ask who runs the user pool {pool}"},
 
 	// The user.
-	{opAny, "NotAuthorizedException", "attempts exceeded", agent.KindTooManyAttempts, "too many failed attempts: Cognito has locked the user for a while, 15 minutes at most", "wait, then: cogtok login {profile}"},
-	{opAny, "NotAuthorizedException", "too many invalid", agent.KindTooManyAttempts, "too many failed attempts: Cognito has locked the user for a while, 15 minutes at most", "wait, then: cogtok login {profile}"},
-	{opAny, "NotAuthorizedException", "temporarily locked", agent.KindTooManyAttempts, "too many failed attempts: Cognito has locked the user for a while, 15 minutes at most", "wait, then: cogtok login {profile}"},
+	{opAny, "NotAuthorizedException", "attempts exceeded|too many invalid|temporarily locked", agent.KindTooManyAttempts, "too many failed attempts: Cognito has locked the user for a while, 15 minutes at most", "wait, then: cogtok login {profile}"},
 	{opAny, "TooManyFailedAttemptsException", "", agent.KindTooManyAttempts, "too many failed attempts: Cognito refuses more for a while", "wait, then: cogtok login {profile}"},
 	{opAny, "NotAuthorizedException", "is disabled", agent.KindUserDisabled, "the user {user} is disabled", "ask who runs the user pool {pool}"},
 	{opPassword, "NotAuthorizedException", "temporary password", agent.KindPasswordExpired, "the temporary password has expired", "ask who runs the user pool {pool} for a new one"},
 	{opRenew | opSignOut, "UserNotFoundException", "", agent.KindLoginRequired, "the user doesn't exist any more", hintLogin},
 	{opRenew | opSignOut, "NotAuthorizedException", "user does not exist", agent.KindLoginRequired, "the user doesn't exist any more", hintLogin},
 	{opAny, "UserNotFoundException", "", agent.KindUserNotFound, "there is no user {user} in the user pool {pool}", "check `username` in the config"},
-	{opPassword, "NotAuthorizedException", "user does not exist", agent.KindUserNotFound, "there is no user {user} in the user pool {pool}", "check `username` in the config"},
-	{opPassword, "NotAuthorizedException", "user not authorized", agent.KindUserNotFound, "there is no user {user} in the user pool {pool}", "check `username` in the config"},
+	{opPassword, "NotAuthorizedException", "user does not exist|user not authorized", agent.KindUserNotFound, "there is no user {user} in the user pool {pool}", "check `username` in the config"},
 	{opAny, "UserNotConfirmedException", "", agent.KindUserNotConfirmed, "the user {user} is not confirmed yet", "confirm with the code that was sent at sign-up, or ask who runs the user pool {pool}"},
 	{opAny, "PasswordResetRequiredException", "", agent.KindPasswordReset, "the password of {user} has to be reset", "reset it (\"forgot password\" of your application), then: cogtok login {profile}"},
 	{opPassword, "InvalidPasswordException", "", agent.KindWrongPassword, "wrong password for {user}{clock}", hintLogin},
@@ -159,16 +143,24 @@ var rules = []rule{
 	{opSignOut, "NotAuthorizedException", "", agent.KindLoginRequired, "Cognito doesn't take the access token any more", hintLogin},
 }
 
+func (r rule) isFor(code string) bool { return slices.Contains(strings.Split(r.codes, "|"), code) }
+
+// fits reports whether r holds for an answer, whose message is in lower case.
+func (r rule) fits(op operation, code, message string) bool {
+	return r.ops&op != 0 && r.isFor(code) &&
+		slices.ContainsFunc(strings.Split(r.texts, "|"), func(text string) bool { return strings.Contains(message, text) })
+}
+
 // isKnownType reports whether an error type is one of the table's.
 func isKnownType(code string) bool {
-	return slices.ContainsFunc(rules, func(r rule) bool { return r.code == code })
+	return slices.ContainsFunc(rules, func(r rule) bool { return r.isFor(code) })
 }
 
 // refusal returns the error for an error type of the API.
 func (p *Provider) refusal(a attempt, answer answer) *agent.Error {
 	text := strings.ToLower(answer.message)
 	for _, r := range rules {
-		if r.ops&a.op != 0 && r.code == answer.code && strings.Contains(text, r.text) {
+		if r.fits(a.op, answer.code, text) {
 			fill := p.fill(a, answer)
 			return errorf(a.profile, r.kind, "%s", fill.Replace(r.message)).WithHint("%s", fill.Replace(r.hint))
 		}
