@@ -29,6 +29,7 @@ type pool struct {
 	life   time.Duration
 	again  bool // a refresh gives the last tokens again, as a cache would
 	last   Grant
+	noID   bool // a refresh gives no ID token, as some emulators do
 	rotate bool
 	delay  time.Duration // of each call
 	secret string        // the app client's
@@ -152,7 +153,11 @@ func (f *pool) Refresh(ctx context.Context, p profiles.Profile, secret agent.Sec
 	if f.again {
 		return f.last, nil
 	}
-	return f.issue(p, g), nil
+	g = f.issue(p, g)
+	if f.noID {
+		g.IDToken = ""
+	}
+	return g, nil
 }
 
 func (f *pool) Revoke(_ context.Context, _ profiles.Profile, _ agent.Secret, g Grant) error {

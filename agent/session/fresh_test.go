@@ -44,11 +44,20 @@ func TestNeverAnExpiredToken(t *testing.T) {
 		life := time.Duration(300+source.IntN(3300)) * time.Second
 		asked := w.now()
 		w.pass(time.Duration(source.Int64N(int64(10 * time.Second)))) // to the server
-		iat := w.truth.Truncate(time.Second)
-		h := held{jwt: "x", received: asked, claims: jwt.Claims{IssuedAt: iat, Expires: iat.Add(life)}}
+		made := w.truth
+		server := made.Truncate(time.Second) // its Date
+		switch source.IntN(4) {
+		case 0: // a server that doesn't say, and whose tokens are new
+			server = time.Time{}
+		case 1: // a cache, with a token of some time ago
+			made = made.Add(-time.Duration(source.Int64N(int64(2 * life))))
+		}
+		iat := made.Truncate(time.Second)
+		claims := jwt.Claims{IssuedAt: iat, Expires: iat.Add(life)}
+		h := held{jwt: "x", received: asked.before(age(claims, asked, server)), claims: claims}
 		if i%1000 == 0 {
 			var err error
-			if h, err = hold(jwtFor(p, agent.TypeID, w.truth, life), asked, time.Time{}); err != nil {
+			if h, err = hold(jwtFor(p, agent.TypeID, made, life), asked, server); err != nil {
 				t.Fatal(err)
 			}
 		}

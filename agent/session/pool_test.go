@@ -3,10 +3,13 @@ package session_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +29,7 @@ const password = "Marker-Passw0rd-81!"
 type machine struct {
 	t      *testing.T
 	server *userpool.Server
+	proxy  *proxy
 	pool   *userpool.Pool
 	vault  store.Vault
 	dir    string
@@ -33,18 +37,25 @@ type machine struct {
 	keeper *session.Keeper
 }
 
-// newMachine returns a machine with a profile for each line of clients.
+// newMachine returns a machine with the profile prod, of a pool with an app
+// client.
 func newMachine(t *testing.T, client userpool.Client) *machine {
-	m := &machine{t: t, dir: t.TempDir(), server: userpool.New(userpool.Config{})}
+	return newMachineAt(t, client, time.Now)
+}
+
+// newMachineAt returns one where it is the same time at both ends.
+func newMachineAt(t *testing.T, client userpool.Client, now func() time.Time) *machine {
+	m := &machine{t: t, dir: t.TempDir(), server: userpool.New(userpool.Config{Now: now})}
+	m.proxy = &proxy{pool: m.server}
 	m.pool = m.server.AddPool(userpool.PoolConfig{ID: "us-east-1_AbCdEf123"})
 	client.ID = "client"
 	m.pool.AddClient(client)
 	m.pool.AddUser(userpool.User{Username: "rob", Password: password})
-	url, err := m.server.Start("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { m.server.Close() })
+	listening := httptest.NewServer(m.proxy)
+	t.Cleanup(listening.Close)
+	url := listening.URL
+	began := now()
+	clock := session.Clock{Wall: now, Boot: func() time.Duration { return now().Sub(began) }}
 	path := filepath.Join(m.dir, "config.yaml")
 	text := fmt.Sprintf("version: 1\nstore: memory\nprofiles:\n  prod:\n    user_pool_id: %s\n    client_id: client\n    username: rob\n    endpoint: %s\n", m.pool.ID(), url)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -54,7 +65,7 @@ func newMachine(t *testing.T, client userpool.Client) *machine {
 	m.config = session.Config{
 		Load: func() (profiles.Config, error) { return profiles.Load(path) }, Path: path, StateDir: m.dir,
 		Provider: cognito.New(cognito.Config{TryTimeout: time.Second, CallTimeout: 3 * time.Second}),
-		Vaults:   map[string]store.Vault{profiles.StoreMemory: m.vault}, Clock: session.SystemClock(),
+		Vaults:   map[string]store.Vault{profiles.StoreMemory: m.vault}, Clock: clock,
 		Logf: t.Logf,
 	}
 	m.start()
@@ -204,4 +215,68 @@ func TestRevokedElsewhere(t *testing.T) {
 	if e := agent.AsError(err); e == nil || e.Kind != agent.KindLoginRequired || !strings.Contains(e.Message, "revoked") || e.Hint != "run: cogtok login prod" {
 		t.Errorf("error %+v", e)
 	}
+}
+
+// A proxy that answers each renewal with the first answer it saw, as a cache
+// that is set up wrongly does: what it gives isn't handed out once it has
+// expired, not even by an agent that never saw it before.
+func TestCachingProxy(t *testing.T) {
+	var ahead atomic.Int64 // how far time has moved on, at both ends
+	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	m := newMachineAt(t, userpool.Client{}, now)
+	m.login()
+	m.proxy.repeat.Store(true)
+	first, err := m.token(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		ahead.Add(int64(25 * time.Minute))
+		if got, err := m.token(false); err == nil && !got.ExpiresAt.After(now()) {
+			t.Errorf("expired %s ago", now().Sub(got.ExpiresAt))
+		}
+	}
+	for range 2 {
+		got, err := m.token(false)
+		if e := agent.AsError(err); e == nil || e.Kind != agent.KindService || !strings.Contains(e.Message, "expired already") {
+			t.Errorf("token that expires %s (the first: %s): %v", got.ExpiresAt, first.ExpiresAt, err)
+		}
+		m.restart()
+	}
+	m.proxy.repeat.Store(false)
+	m.restart()
+	if got, err := m.token(false); err != nil || got.Warning != "" {
+		t.Errorf("without the cache: %+v, %v", got, err)
+	}
+}
+
+// A proxy stands before the user pool and passes everything on. When it is told
+// to, it repeats its next answer to a renewal for ever, with the time of day.
+type proxy struct {
+	pool   http.Handler
+	repeat atomic.Bool
+
+	mu   sync.Mutex
+	last []byte
+}
+
+func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !p.repeat.Load() || !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetTokensFromRefreshToken") {
+		p.pool.ServeHTTP(w, r)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	answer := httptest.NewRecorder()
+	p.pool.ServeHTTP(answer, r)
+	for name, values := range answer.Header() {
+		if name != "Content-Length" && !strings.HasPrefix(name, "X-Amz") { // a checksum
+			w.Header()[name] = values
+		}
+	}
+	if p.last == nil {
+		p.last = answer.Body.Bytes()
+	}
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(p.last)
 }

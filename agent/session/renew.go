@@ -128,9 +128,10 @@ func (s *session) refresh(ctx context.Context, p profiles.Profile, r record, log
 	if s.wasLoggedOut(logouts) {
 		return errLoggedOut
 	}
+	s.keepMissing(a)
 	s.publish(renewed, a, err)
 	k.cfg.Logf("session: profile %s: renewed", p.Name)
-	return nil
+	return shortfall(p, g, a, k.now())
 }
 
 func (s *session) wasLoggedOut(logouts int) bool {

@@ -169,6 +169,45 @@ func belongs(p profiles.Profile, c jwt.Claims, kind string) error {
 	return nil
 }
 
+// keepMissing adds the tokens at hand to those of a refresh that gave none of
+// their type.
+func (s *session) keepMissing(a accepted) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for kind, old := range s.tokens {
+		if a.tokens[kind].jwt == "" && old.claims.Subject == a.subject {
+			a.tokens[kind] = old
+		}
+	}
+}
+
+// shortfall says what a refresh that went well has left to be desired. g is
+// what it gave, a what is at hand now.
+func shortfall(p profiles.Profile, g Grant, a accepted, now instant) error {
+	for kind, given := range map[string]string{agent.TypeID: g.IDToken, agent.TypeAccess: g.AccessToken} {
+		h := a.tokens[kind]
+		left := h.left(now)
+		switch {
+		case left > 0 && left >= usual(h)-renewedSlack:
+		case given == "":
+			return noToken(p, kind)
+		case left <= 0:
+			return expiredAlready(p)
+		default:
+			return agent.Errorf(agent.KindService, "profile %s: the user pool gave a token that has nearly expired", p.Name)
+		}
+	}
+	return nil
+}
+
+func noToken(p profiles.Profile, kind string) error {
+	return agent.Errorf(agent.KindService, "profile %s: the user pool gave no %s token", p.Name, kind).WithHint("run: cogtok login %s", p.Name)
+}
+
+func expiredAlready(p profiles.Profile) error {
+	return agent.Errorf(agent.KindService, "profile %s: the user pool gave a token that has expired already", p.Name)
+}
+
 // publish makes a record and its tokens the ones that are handed out.
 func (s *session) publish(r record, a accepted, saved error) {
 	s.mu.Lock()
@@ -178,8 +217,7 @@ func (s *session) publish(r record, a accepted, saved error) {
 		}
 	}
 	s.record, s.tokens, s.loaded = r, a.tokens, true
-	s.pause, s.problem = pause{}, nil
-	s.unsaved = saved
+	s.problem, s.unsaved = nil, saved
 	s.mu.Unlock()
 	if saved != nil {
 		s.keeper.cfg.Logf("session: the new refresh token is in memory only: %v", saved)

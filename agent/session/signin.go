@@ -106,6 +106,7 @@ func (t *signIn) keep(ctx context.Context, g Grant) error {
 	}
 	s.mu.Lock()
 	s.signIns++
+	s.pause = pause{}
 	s.mu.Unlock()
 	s.publish(r, a, saved)
 	s.keeper.cfg.Logf("session: profile %s: signed in", t.profile.Name)

@@ -52,10 +52,17 @@ func (s *session) find(ctx context.Context, c agent.Caller, p profiles.Profile, 
 	if agent.KindOf(err) == agent.KindLoginRequired {
 		err = s.signInAgain(ctx, c, p, signIns, err)
 	}
-	if err != nil {
+	if err != nil && !s.isRenewed(w.kind, h) {
 		return s.makeDo(w, err)
 	}
 	return s.fresh(p, w)
+}
+
+// isRenewed reports whether there is a new and good token in place of the one
+// that was seen. It may have come with another one that is no good.
+func (s *session) isRenewed(kind string, seen held) bool {
+	h := s.token(kind)
+	return h.jwt != seen.jwt && h.lives(s.keeper.now(), usual(h))
 }
 
 // lives reports whether the token lives for as long as needed, and at all.
@@ -100,7 +107,7 @@ func passing(err error) bool {
 func (s *session) fresh(p profiles.Profile, w wanted) (held, string, error) {
 	h := s.token(w.kind)
 	if h.jwt == "" {
-		return held{}, "", agent.Errorf(agent.KindUsage, "profile %s: its sign-in gives no %s token", p.Name, w.kind)
+		return held{}, "", noToken(p, w.kind)
 	}
 	if err := w.possible(p, h); err != nil {
 		return held{}, "", err
@@ -108,7 +115,7 @@ func (s *session) fresh(p profiles.Profile, w wanted) (held, string, error) {
 	now := s.keeper.now()
 	switch {
 	case !h.lives(now, 0):
-		return held{}, "", agent.Errorf(agent.KindService, "profile %s: the user pool gave a token that has expired already", p.Name)
+		return held{}, "", expiredAlready(p)
 	case !h.lives(now, w.need(h)-renewedSlack):
 		return h, "the new token lives for " + short(h.left(now)) + " only", nil
 	}

@@ -237,3 +237,73 @@ func TestTokensThatComeAgain(t *testing.T) {
 		}
 	})
 }
+
+// A server that gives no better tokens isn't asked for them at every call.
+func TestTokensThatComeAgainAreNotAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start()
+		r.login(agent.Caller{})
+		r.pool.set(func() { r.pool.again = true })
+		time.Sleep(58 * time.Minute)
+		for i := range 600 { // ten minutes
+			time.Sleep(time.Second)
+			token, err := r.token(agent.Caller{}, agent.TokenRequest{})
+			switch {
+			case err == nil && token.Warning == "" && i > int(renewedSlack/time.Second):
+				t.Fatalf("after %d s no word of what goes wrong", i)
+			case err != nil && !strings.Contains(err.Error(), "expired"):
+				t.Fatal(err)
+			}
+		}
+		if _, n := r.pool.counts(); n > 25 {
+			t.Errorf("%d refreshes", n)
+		}
+		r.pool.set(func() { r.pool.again = false })
+		time.Sleep(longestPause)
+		if token, err := r.token(agent.Caller{}, agent.TokenRequest{}); err != nil || token.Warning != "" {
+			t.Errorf("afterwards: %+v, %v", token, err)
+		}
+	})
+}
+
+// Some emulators give no ID token for a refresh token: the one of the sign-in
+// is used up, and who wants access tokens isn't bothered.
+func TestRefreshWithoutIDToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.pool.noID = true
+		r.start()
+		r.login(agent.Caller{})
+		access := func() {
+			t.Helper()
+			token, err := r.token(agent.Caller{}, agent.TokenRequest{Type: agent.TypeAccess})
+			if err != nil || token.Warning != "" || token.ExpiresIn < 120 {
+				t.Errorf("access token %+v, %v", token, err)
+			}
+		}
+		time.Sleep(30 * time.Minute)
+		if token, err := r.token(agent.Caller{}, agent.TokenRequest{Force: true}); err != nil || token.ExpiresIn < 1700 {
+			t.Errorf("half way: %+v, %v", token, err)
+		}
+		access()
+		time.Sleep(29 * time.Minute)
+		if token, err := r.token(agent.Caller{}, agent.TokenRequest{}); err != nil || !strings.Contains(token.Warning, "lives for") {
+			t.Errorf("shortly before the end: %+v, %v", token, err)
+		}
+		access()
+		time.Sleep(2 * time.Minute)
+		for range 2 {
+			for range 2 {
+				_, err := r.token(agent.Caller{}, agent.TokenRequest{})
+				e := wantKind(t, err, agent.KindService)
+				if !strings.Contains(e.Message, "no id token") || e.Hint != "run: cogtok login prod" {
+					t.Errorf("error %+v", e)
+				}
+				access()
+			}
+			r.restart()
+		}
+		access()
+	})
+}
