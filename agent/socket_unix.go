@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -25,36 +26,63 @@ func checkPrivate(path string, info os.FileInfo) error {
 	return nil
 }
 
+// maxLinks is how many symbolic links a path may lead through, as on Linux.
+const maxLinks = 40
+
 // checkAncestors refuses a path of which another user could exchange a part: a
-// directory above that others may write to (unless sticky, as /tmp is) or a
-// link of theirs. A group of one's own may write: some systems' umask is 002.
+// directory above that is another user's (but root's) or that others may write
+// to (unless sticky, as /tmp is), or a link of theirs. A group of one's own may
+// write: some systems' umask is 002. It follows the path as the kernel does, so
+// that the directories behind links count too. What isn't there yet is made by
+// this user.
 func checkAncestors(path string) error {
-	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
-		err := checkAncestor(dir)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return unsafePath(path, reason(err))
+	dir, rest := "/", split(filepath.Dir(path))
+	err := checkAncestor(dir)
+	for links := 0; err == nil && len(rest) > 0; {
+		next := filepath.Join(dir, rest[0]) // ".." leads to the parent: dir has no links in it
+		rest = rest[1:]
+		if err = checkAncestor(next); err != nil {
+			break
 		}
-		if dir == filepath.Dir(dir) {
-			return nil
+		target, notLink := os.Readlink(next)
+		if notLink != nil {
+			dir = next
+			continue
 		}
+		if links++; links > maxLinks {
+			err = syscall.ELOOP
+		}
+		if filepath.IsAbs(target) {
+			dir = "/"
+		}
+		rest = append(split(target), rest...)
 	}
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return unsafePath(path, reason(err))
 }
 
-func checkAncestor(dir string) error {
-	link, err := os.Lstat(dir)
+// split returns the parts of a path, without the empty ones.
+func split(path string) []string {
+	return strings.FieldsFunc(path, func(r rune) bool { return r == filepath.Separator })
+}
+
+// checkAncestor checks a directory, or a link to one, by itself.
+func checkAncestor(path string) error {
+	info, err := os.Lstat(path)
 	if err != nil {
 		return err
 	}
-	owner := int(link.Sys().(*syscall.Stat_t).Uid)
-	if link.Mode()&fs.ModeSymlink != 0 && owner != 0 && owner != os.Geteuid() {
-		return errors.New(dir + " is a link of uid " + strconv.Itoa(owner))
-	}
-	info, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	if writableByOthers(info) {
-		return errors.New("others may write to " + dir + ", its mode is " + octal(info.Mode()))
+	owner := int(info.Sys().(*syscall.Stat_t).Uid)
+	foreign := owner != 0 && owner != os.Geteuid()
+	switch isLink := info.Mode()&fs.ModeSymlink != 0; {
+	case foreign && isLink:
+		return errors.New(path + " is a link of uid " + strconv.Itoa(owner))
+	case foreign:
+		return errors.New(path + " belongs to uid " + strconv.Itoa(owner))
+	case !isLink && writableByOthers(info):
+		return errors.New("others may write to " + path + ", its mode is " + octal(info.Mode()))
 	}
 	return nil
 }

@@ -116,6 +116,16 @@ func TestForeignOwners(t *testing.T) {
 		"another group writes above": {func(top string) error {
 			return errors.Join(os.Mkdir(top+"/run", 0o700), os.Chown(top+"/run", userU, userU), os.Chown(top, userU, userV), os.Chmod(top, 0o770))
 		}, "others may write to "},
+		// Whoever owns a directory can move what is in it.
+		"of another user above": {func(top string) error {
+			return errors.Join(os.Mkdir(top+"/run", 0o700), os.Chown(top+"/run", userU, userU), os.Chown(top, userV, userV))
+		}, "top belongs to uid 61002"},
+		"sticky and of another user above": {func(top string) error {
+			return errors.Join(os.Mkdir(top+"/run", 0o700), os.Chown(top+"/run", userU, userU), os.Chown(top, userV, userV), os.Chmod(top, 0o777|os.ModeSticky))
+		}, "top belongs to uid 61002"},
+		"sticky, of root": {func(top string) error {
+			return errors.Join(os.Mkdir(top+"/run", 0o700), os.Chown(top+"/run", userU, userU), os.Chmod(top, 0o777|os.ModeSticky))
+		}, "listened"},
 		"own group writes above": {func(top string) error {
 			return errors.Join(os.Mkdir(top+"/run", 0o700), os.Chown(top+"/run", userU, userU), os.Chown(top, userU, userU), os.Chmod(top, 0o775))
 		}, "listened"},
@@ -128,6 +138,25 @@ func TestForeignOwners(t *testing.T) {
 			}
 			if got := startChild(t, userU, "listen", top+"/run/agent.sock").result(); !strings.Contains(got, tt.want) {
 				t.Errorf("%s, want …%s…", got, tt.want)
+			}
+		})
+	}
+	// A link of root's or of one's own may lead through another user's directory.
+	for name, links := range map[string][2]string{"behind a link": {"v/u", ""}, "behind two links": {"v/hop", "../u"}} {
+		t.Run(name, func(t *testing.T) {
+			base := shortDir(t)
+			err := errors.Join(os.Chmod(base, 0o755), os.MkdirAll(base+"/v/u/run", 0o755), os.MkdirAll(base+"/u/run", 0o755), os.Symlink(links[0], base+"/l"))
+			if links[1] != "" {
+				err = errors.Join(err, os.Symlink(links[1], base+"/v/hop"), os.Lchown(base+"/v/hop", userU, userU))
+			}
+			for _, dir := range []string{"/v/u", "/v/u/run", "/u", "/u/run"} {
+				err = errors.Join(err, os.Chown(base+dir, userU, userU), os.Chmod(base+dir, 0o700))
+			}
+			if err := errors.Join(err, os.Chown(base+"/v", userV, userV)); err != nil {
+				t.Fatal(err)
+			}
+			if got := startChild(t, userU, "listen", base+"/l/run/agent.sock").result(); !strings.Contains(got, base+"/v belongs to uid 61002") {
+				t.Error(got)
 			}
 		})
 	}
