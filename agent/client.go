@@ -60,6 +60,16 @@ func NewClient(nc net.Conn) *Client {
 	return c
 }
 
+// PID is the process that listens at the other end, as the kernel says; 0 if it
+// doesn't.
+func (c *Client) PID() int {
+	who, err := peerOf(c.nc)
+	if err != nil {
+		return 0
+	}
+	return who.pid
+}
+
 // Close hangs up, which cancels a call that runs.
 func (c *Client) Close() error { return c.nc.Close() }
 

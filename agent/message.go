@@ -147,6 +147,15 @@ func fromWire(raw json.RawMessage) *Error {
 	return e
 }
 
+// ParseError reads the error member of an answer, for whoever has it from
+// somebody else. What it can't read becomes an error that says so.
+func ParseError(member []byte) *Error {
+	if checkStrict(member) != nil || len(member) == 0 || member[0] != '{' {
+		return errGarbled
+	}
+	return fromWire(member)
+}
+
 // The requests whose secrets cross the socket. These structs alone hold one
 // revealed, for as long as it takes to encode or decode them.
 type (

@@ -96,20 +96,42 @@ func (a *app) stopAgent(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	defer client.Close()
-	v, err := client.Version(ctx, agent.Caller{}, agent.None{})
-	if err != nil {
+	pid := client.PID()
+	if err := lives(ctx, client); agent.KindOf(err) == agent.KindHung && pid > 0 {
+		return true, a.endByForce(ctx, pid)
+	} else if err != nil {
 		return false, err
 	}
 	if _, err := client.Stop(ctx, agent.Caller{}, agent.None{}); err != nil {
 		return false, err
 	}
-	return true, waitForEnd(ctx, v.PID)
+	return true, waitForEnd(ctx, pid, stopLimit)
+}
+
+// politeLimit is how long an agent that doesn't answer may take to end when it
+// is asked to, before it is killed.
+const politeLimit = 2 * time.Second
+
+// endByForce ends an agent that doesn't answer any more. What it has handed out
+// is stored already.
+func (a *app) endByForce(ctx context.Context, pid int) error {
+	a.note("the agent (pid %d) does not answer; it is ended", pid)
+	if err := terminate(pid); err != nil {
+		return agent.Errorf(agent.KindHung, "the agent (pid %d) can't be ended: %s", pid, reason(err))
+	}
+	if waitForEnd(ctx, pid, politeLimit) == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err := kill(pid); err != nil {
+		return agent.Errorf(agent.KindHung, "the agent (pid %d) can't be killed: %s", pid, reason(err))
+	}
+	return waitForEnd(ctx, pid, politeLimit)
 }
 
 // waitForEnd waits until a process is gone.
-func waitForEnd(ctx context.Context, pid int) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, stopLimit,
-		agent.Errorf(agent.KindHung, "the agent (pid %d) did not end within %s", pid, stopLimit).WithHint("see: cogtok agent log"))
+func waitForEnd(ctx context.Context, pid int, limit time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit,
+		agent.Errorf(agent.KindHung, "the agent (pid %d) did not end within %s", pid, limit).WithHint("see: cogtok agent log"))
 	defer cancel()
 	for wait := firstBackOff; processRuns(pid); wait = min(2*wait, maxBackOff) {
 		select {

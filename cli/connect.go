@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"path/filepath"
+	"time"
 
 	"github.com/cogtok/cogtok/agent"
 	"github.com/cogtok/cogtok/internal/socketpath"
@@ -79,7 +80,26 @@ func (a *app) connect(ctx context.Context, ask asking) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := lives(ctx, client); err != nil {
+		client.Close()
+		return nil, err
+	}
 	return a.connection(client, ask), nil
+}
+
+// aliveLimit is how long an agent may take to say which one it is.
+const aliveLimit = 3 * time.Second
+
+// lives makes sure that the agent answers at all, before a call that it may
+// take half a minute for: one that was stopped would keep the user waiting.
+func lives(ctx context.Context, client *agent.Client) error {
+	limited, cancel := context.WithTimeout(ctx, aliveLimit)
+	defer cancel()
+	_, err := client.Version(limited, agent.Caller{}, agent.None{})
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return agent.Errorf(agent.KindHung, "the agent does not answer").WithHint("run: cogtok agent restart")
+	}
+	return err
 }
 
 // running is connect for commands that start no agent: nil when none runs.

@@ -22,3 +22,7 @@ func processRuns(pid int) bool {
 	at := bytes.LastIndexByte(stat, ')')
 	return err != nil || at < 0 || !bytes.HasPrefix(stat[at:], []byte(") Z"))
 }
+
+// terminate asks a process to end; kill doesn't ask.
+func terminate(pid int) error { return syscall.Kill(pid, syscall.SIGTERM) }
+func kill(pid int) error      { return syscall.Kill(pid, syscall.SIGKILL) }

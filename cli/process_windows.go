@@ -1,6 +1,10 @@
 package cli
 
-import "golang.org/x/sys/windows"
+import (
+	"os"
+
+	"golang.org/x/sys/windows"
+)
 
 // processRuns reports whether there is a process with that number.
 func processRuns(pid int) bool {
@@ -11,4 +15,15 @@ func processRuns(pid int) bool {
 	defer windows.CloseHandle(h)
 	event, err := windows.WaitForSingleObject(h, 0)
 	return err == nil && event == uint32(windows.WAIT_TIMEOUT)
+}
+
+// terminate ends a process. Windows knows no way to ask one without a window.
+func terminate(pid int) error { return kill(pid) }
+
+func kill(pid int) error {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	return p.Kill()
 }

@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -34,11 +32,11 @@ func (a *app) removeProfile(ctx context.Context, name string, keepSecrets bool) 
 	if err != nil {
 		return err
 	}
-	if err := rehearseRemoval(path, name); err != nil {
+	if err := profiles.CanRemove(path, name); err != nil {
 		return configError(err)
 	}
 	if !keepSecrets {
-		if err := a.forget(ctx, name); err != nil {
+		if err := a.forget(ctx, path, name); err != nil {
 			e := agent.AsError(err)
 			return agent.Errorf(e.Kind, "the secrets of %s could not be deleted, so it stays: %s", name, e.Message).
 				WithHint("to remove it all the same, run: cogtok profile remove %s --keep-secrets", name)
@@ -51,32 +49,39 @@ func (a *app) removeProfile(ctx context.Context, name string, keepSecrets bool) 
 	return nil
 }
 
-// rehearseRemoval removes the profile from a copy of the config. So a removal
-// that is refused, such as of a profile that others extend, costs no secrets.
-func rehearseRemoval(path, name string) error {
-	data, err := profiles.Read(path)
-	if err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp("", "cogtok")
-	if err != nil {
-		return agent.Errorf(agent.KindInternal, "can't make a temporary directory: %s", reason(err))
-	}
-	defer os.RemoveAll(dir)
-	copied := filepath.Join(dir, "config.yaml")
-	if err := os.WriteFile(copied, data, 0o600); err != nil {
-		return agent.Errorf(agent.KindInternal, "can't write a temporary file: %s", reason(err))
-	}
-	return profiles.Remove(copied, name)
-}
-
-// forget ends a profile's session and deletes its secrets.
-func (a *app) forget(ctx context.Context, name string) error {
+// forget deletes a profile's secrets and ends its session, unless another
+// profile has the same one.
+func (a *app) forget(ctx context.Context, path, name string) error {
 	conn, err := a.connect(ctx, askAlways)
 	if err != nil {
 		return err
 	}
 	defer conn.close()
+	if with, shared := sharesSession(path, name); shared {
+		a.note("its session goes on: %s has the same one", with)
+		for _, kind := range agent.SecretKinds {
+			if _, err := conn.DeleteSecret(ctx, conn.caller, agent.SecretRequest{Profile: name, Kind: kind}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	_, err = conn.Logout(ctx, conn.caller, agent.LogoutRequest{Profile: name, Forget: true})
 	return err
+}
+
+// sharesSession returns another profile that has the session of the named one.
+func sharesSession(path, name string) (with string, shared bool) {
+	config, err := profiles.Load(path)
+	if err != nil {
+		return "", false
+	}
+	p := config.Profiles[name]
+	for _, other := range config.Names {
+		o := config.Profiles[other]
+		if other != name && o.Store == p.Store && o.SessionID() == p.SessionID() {
+			return other, true
+		}
+	}
+	return "", false
 }

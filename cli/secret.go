@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -194,7 +195,22 @@ func stdinSecret(text []byte, err error) (agent.Secret, error) {
 	if value == "" {
 		return agent.Secret{}, agent.Errorf(agent.KindUsage, "standard input is empty, and the secret was to come from there")
 	}
+	if err := checkSecret(value); err != nil {
+		return agent.Secret{}, err
+	}
 	return agent.NewSecret(value), nil
+}
+
+// checkSecret refuses what no password or client secret is: it would be stored
+// or sent as something else, and the try be wasted.
+func checkSecret(value string) error {
+	switch {
+	case !utf8.ValidString(value):
+		return agent.Errorf(agent.KindUsage, "the secret is not UTF-8 text")
+	case strings.ContainsRune(value, 0):
+		return agent.Errorf(agent.KindUsage, "the secret has a NUL character in it")
+	}
+	return nil
 }
 
 // noSecretArgs is positional for commands that people may give a secret to.

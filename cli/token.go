@@ -59,14 +59,12 @@ func (a *app) token(cmd *cobra.Command, profile string, f tokenFlags) error {
 	if err := oneOf(cmd, "shell", f.shell, shellNames()); err != nil {
 		return err
 	}
+	if a.agentError != "" {
+		return agent.ParseError([]byte(a.agentError))
+	}
 	format, _ := findFormat(f.output)
 	shell, _ := findShell(f.shell)
-	conn, err := a.connect(cmd.Context(), askIfSeen)
-	if err != nil {
-		return err
-	}
-	defer conn.close()
-	t, err := conn.tokens(cmd.Context(), request, format.both)
+	t, err := a.fetch(cmd.Context(), request, format.both)
 	if err != nil {
 		return err
 	}
@@ -80,6 +78,21 @@ func (a *app) token(cmd *cobra.Command, profile string, f tokenFlags) error {
 	}
 	a.warn(t.asked)
 	return nil
+}
+
+// fetch gets the tokens. When the agent ends in the middle, it asks another.
+func (a *app) fetch(ctx context.Context, r agent.TokenRequest, both bool) (tokens, error) {
+	for again := false; ; again = true {
+		conn, err := a.connect(ctx, askIfSeen)
+		if err != nil {
+			return tokens{}, err
+		}
+		t, err := conn.tokens(ctx, r, both)
+		conn.close()
+		if again || agent.KindOf(err) != agent.KindUnreachable {
+			return t, err
+		}
+	}
 }
 
 // request checks the flags that say which token.

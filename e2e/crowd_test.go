@@ -157,7 +157,7 @@ func TestWrongStoredPasswordIsTriedOnce(t *testing.T) {
 	withPassphrase(u, w)
 	u.Must("Wrong-Passw0rd-82!", "secret", "set", "prod", "password")
 	for i := range 30 {
-		if r := u.Run("", "token", "prod"); r.Code != 3 && r.Code != 7 || r.Stdout != "" {
+		if r := u.Run("", "token", "prod"); r.Code != 3 && (r.Code != 7 || i > 0) || r.Stdout != "" {
 			t.Fatalf("call %d: %s", i, r)
 		}
 		if i%10 == 9 {

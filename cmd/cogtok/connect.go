@@ -8,11 +8,12 @@ import (
 	"time"
 )
 
-// Limits of a call. The agent answers a warm one at once; a renewal at Cognito
-// may take it 30 s.
+// Limits of a call. The agent answers a warm one at once. A renewal at Cognito
+// may take it longer: it goes on, and the full client joins those who wait for
+// it, and knows how to tell an agent that is busy from one that hangs.
 const (
 	sendLimit  = time.Second // connecting and sending, each
-	replyLimit = 35 * time.Second
+	replyLimit = 2 * time.Second
 	maxReply   = 256 << 10 // bytes, the protocol's limit
 )
 

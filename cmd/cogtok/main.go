@@ -15,16 +15,22 @@ import "os"
 
 func main() {
 	refuseInspection()
-	if c, ok := parse(os.Args[1:], os.Environ()); ok {
-		if r, ok := ask(c.socket, c.request()); ok {
+	args := os.Args[1:]
+	if c, ok := parse(args, os.Environ()); ok {
+		r, ok := ask(c.socket, c.request())
+		if ok {
 			os.Exit(c.print(r))
 		}
+		if r.final() {
+			args = append([]string{"--agent-error=" + string(r.failure)}, args...)
+		}
 	}
-	os.Exit(handOver(os.Args[1:]))
+	os.Exit(handOver(args))
 }
 
 // ask sends the request to the agent at the socket. It is false when what came
-// back, if anything, isn't a token: the full client then tells the user why.
+// back, if anything, isn't a token: the full client then tells the user why. It
+// is given an error that is final, so that nothing is tried a second time.
 func ask(socket string, request []byte) (reply, bool) {
 	line, ok := exchange(socket, request)
 	if !ok {

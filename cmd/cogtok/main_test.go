@@ -245,6 +245,30 @@ func TestHandOver(t *testing.T) {
 	}
 }
 
+// An error that is final is handed over with the call, so that the full client
+// doesn't bring it about a second time; where a person may help it asks anew.
+func TestHandOverOfErrors(t *testing.T) {
+	for code, final := range map[string]bool{
+		"1": true, "2": true, "6": true, "7": true, "8": true,
+		"3": false, "4": false, "5": false, "0": false, "-32603": false, "70": false, "1.5": false, "null": false, `"7"`: false,
+	} {
+		in := install(t)
+		failure := `{"code":` + code + `,"message":"it's \"no\"","data":{"kind":"wrong_password"}}`
+		in.agent(says(`{"jsonrpc":"2.0","id":1,"error": ` + failure + ` }` + "\n"))
+		want := []string{"token", "prod", "-q"}
+		if final {
+			want = append([]string{"--agent-error=" + failure}, want...)
+		}
+		in.cogtok("token", "prod", "-q").wantFull(t, want...)
+	}
+	in := install(t)
+	in.agent(says(`{"jsonrpc":"2.0","id":2,"error":{"code":7}}` + "\n")) // another call's
+	in.cogtok("token").wantFull(t, "token")
+	in = install(t)
+	in.agent(says(`{"jsonrpc":"2.0","id":1,"error":{"code":7,"message":"` + strings.Repeat("x", maxFailure) + `"}}` + "\n"))
+	in.cogtok("token").wantFull(t, "token")
+}
+
 func TestHandOverOfOtherCommands(t *testing.T) {
 	in := install(t)
 	in.agent(func(net.Conn, string) { t.Error("the agent was asked") })

@@ -8,6 +8,9 @@ type reply struct {
 	header  []byte // the header's name
 	value   []byte // the header's value: the token with the profile's scheme
 	warning []byte
+
+	failure []byte // the error member instead, as it came
+	code    []byte // its code
 }
 
 // maxDepth is how deep a reply may be nested; the agent's are two deep.
@@ -25,13 +28,48 @@ func readReply(line []byte) (reply, bool) {
 			answered = string(s.number()) == "1"
 		case "result":
 			r.read(&s)
-		case "error", "method":
+		case "error":
+			r.readFailure(&s)
+		case "method":
 			s.bad = true
 		default:
 			s.skip(maxDepth)
 		}
 	})
-	return r, answered && s.ended() && r.printable()
+	if !answered || !s.ended() {
+		return reply{}, false
+	}
+	return r, len(r.failure) == 0 && r.printable()
+}
+
+func (r *reply) readFailure(s *scanner) {
+	s.peek()
+	start := s.at
+	s.object(func(member []byte) {
+		if string(member) == "code" {
+			r.code = s.number()
+		} else {
+			s.skip(maxDepth)
+		}
+	})
+	r.failure = s.text[start:s.at]
+}
+
+// maxFailure is how long an error may be that is handed over as an argument.
+const maxFailure = 16 << 10
+
+// final reports whether the reply is an error that asking again, with a person
+// at hand, would only bring about once more: not "a person is needed" (3), nor
+// "locked" (5), nor a fault of the protocol. See agent.Code.
+func (r *reply) final() bool {
+	if len(r.failure) == 0 || len(r.failure) > maxFailure || len(r.code) != 1 {
+		return false
+	}
+	switch r.code[0] {
+	case '1', '2', '6', '7', '8':
+		return true
+	}
+	return false
 }
 
 func (r *reply) read(s *scanner) {
