@@ -96,31 +96,59 @@ func (k *Keeper) runUnlock(hole *keyhole, j *job, lock store.Lock, command []str
 func unlockByCommand(ctx context.Context, lock store.Lock, command []string) error {
 	ctx, cancel := context.WithTimeout(ctx, passphraseTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.WaitDelay = time.Second
-	out, err := cmd.Output()
-	defer clear(out)
-	if err != nil {
-		var exit *exec.ExitError
-		switch {
-		case ctx.Err() != nil:
-			err = commandFailed("it didn't end within 30 seconds")
-		case errors.As(err, &exit):
-			err = commandFailed(exit.ProcessState.String())
-		default:
-			err = commandFailed("it can't be run")
-		}
+	out := &printed{kill: cancel}
+	defer clear(out.text[:])
+	if err := runCommand(ctx, command, out); err != nil {
 		return err
 	}
-	passphrase := bytes.TrimSuffix(bytes.TrimSuffix(out, []byte("\n")), []byte("\r"))
+	passphrase := bytes.TrimSuffix(bytes.TrimSuffix(out.text[:out.n], []byte("\n")), []byte("\r"))
 	if len(passphrase) == 0 || len(passphrase) > maxPassphrase {
 		return commandFailed("it printed no passphrase")
 	}
-	err = lock.Unlock(ctx, passphrase)
+	err := lock.Unlock(ctx, passphrase)
 	if errors.Is(err, store.ErrWrongPassphrase) {
 		return commandFailed("what it prints is not the passphrase")
 	}
 	return lockError(err)
+}
+
+func runCommand(ctx context.Context, command []string, out *printed) error {
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Stdout = out
+	cmd.WaitDelay = time.Second // for what it has left running with its output
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case out.tooMuch:
+		return commandFailed("it printed too much for a passphrase")
+	case err == nil, errors.Is(err, exec.ErrWaitDelay): // it has ended, and well
+		return nil
+	case ctx.Err() != nil:
+		return commandFailed("it didn't end within 30 seconds")
+	case errors.As(err, &exit):
+		return commandFailed(exit.ProcessState.String())
+	}
+	return commandFailed("it can't be run")
+}
+
+// A printed is what a command has printed. It takes no more than a passphrase
+// and the end of its line: a command that prints more is killed.
+type printed struct {
+	text    [maxPassphrase + 2]byte
+	n       int
+	tooMuch bool
+	kill    func()
+}
+
+var errTooMuch = errors.New("too much output")
+
+func (p *printed) Write(data []byte) (int, error) {
+	if p.tooMuch = p.n+len(data) > len(p.text); p.tooMuch {
+		p.kill()
+		return 0, errTooMuch
+	}
+	p.n += copy(p.text[p.n:], data)
+	return len(data), nil
 }
 
 func commandFailed(why string) error {

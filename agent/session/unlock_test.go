@@ -4,10 +4,12 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cogtok/cogtok/agent"
 	"github.com/cogtok/cogtok/profiles"
@@ -184,5 +186,84 @@ func TestPassphraseCommand(t *testing.T) {
 		if strings.Contains(line, "MARK") {
 			t.Errorf("logged %q", line)
 		}
+	}
+}
+
+// commandRig returns a rig with a passphrase_command, and what writes it.
+func commandRig(t *testing.T) (r *rig, write func(text string)) {
+	program := filepath.Join(t.TempDir(), "pass")
+	r = newFileRig(t)
+	inner := r.cfg
+	r.cfg = func(c *Config) {
+		inner(c)
+		load := c.Load
+		c.Load = func() (profiles.Config, error) {
+			config, err := load()
+			config.PassphraseCommand = []string{program}
+			return config, err
+		}
+	}
+	if err := r.openFile().Lock.Unlock(t.Context(), []byte(passphrase)); err != nil {
+		t.Fatal(err)
+	}
+	return r, func(text string) {
+		if err := os.WriteFile(program, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A command that prints without end doesn't fill the agent's memory.
+func TestPassphraseCommandThatFloods(t *testing.T) {
+	r, write := commandRig(t)
+	for _, text := range []string{
+		"exec yes MARK-flood",
+		"trap '' PIPE; while :; do echo MARK-flood 2>/dev/null; done",
+		"head -c 4099 /dev/zero",
+	} {
+		write(text)
+		r.restart()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		began := time.Now()
+		_, err := r.token(agent.Caller{}, agent.TokenRequest{})
+		if e := wantKind(t, err, agent.KindLocked); !strings.Contains(e.Message, "too much") {
+			t.Errorf("%s: %v", text, err)
+		}
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("%s: took %v", text, took)
+		}
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 4<<20 {
+			t.Errorf("%s: %d bytes were allocated", text, n)
+		}
+	}
+}
+
+// A command may leave something running, such as an agent of its own, which
+// has its standard output.
+func TestPassphraseCommandLeavesAChild(t *testing.T) {
+	r, write := commandRig(t)
+	write("sleep 3 & printf '%s\\n' '" + passphrase + "'")
+	r.start()
+	_, err := r.token(agent.Caller{}, agent.TokenRequest{})
+	wantKind(t, err, agent.KindLoginRequired) // unlocked, and nobody is signed in
+	write("sleep 3 & echo " + passphrase + "; exit 4")
+	r.restart()
+	_, err = r.token(agent.Caller{}, agent.TokenRequest{})
+	if e := wantKind(t, err, agent.KindLocked); !strings.Contains(e.Message, "exit status 4") {
+		t.Errorf("message %q", e.Message)
+	}
+}
+
+// A passphrase may be as long as can be.
+func TestLongPassphraseFromCommand(t *testing.T) {
+	long := strings.Repeat("x", maxPassphrase)
+	r := newFileRig(t)
+	if err := r.openFile().Lock.Unlock(t.Context(), []byte(long)); err != nil {
+		t.Fatal(err)
+	}
+	if err := unlockByCommand(t.Context(), r.openFile().Lock, []string{"printf", "%s\\r\\n", long}); err != nil {
+		t.Error(err)
 	}
 }
