@@ -121,7 +121,8 @@ func reason(err error) string {
 }
 
 // left says how long it is until t, as people say it, in hours and minutes
-// once it is longer than a few minutes.
+// once it is longer than a few minutes. More than a year is as good as for
+// ever: what a server says then is no promise.
 func left(until time.Time, now time.Time) string {
 	d := until.Sub(now).Round(time.Second)
 	if d > 10*time.Minute {
@@ -139,6 +140,8 @@ func left(until time.Time, now time.Time) string {
 		return fmt.Sprintf("%dh %dm", hours, minutes)
 	case d < 48*time.Hour:
 		return fmt.Sprintf("%dh", hours)
+	case d > 366*24*time.Hour:
+		return "more than a year"
 	}
 	return fmt.Sprintf("%dd", hours/24)
 }

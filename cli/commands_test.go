@@ -275,11 +275,28 @@ func TestLastLines(t *testing.T) {
 	}
 }
 
+func TestForHowLong(t *testing.T) {
+	now := time.Now()
+	for d, want := range map[time.Duration]string{
+		time.Hour: "; the token is good for 1h", 1<<63 - 1: "; the token is good for more than a year",
+		0: "; but its token has expired already", -time.Hour: "; but its token has expired already",
+	} {
+		expires := now.Add(d)
+		if got := forHowLong(agent.ProfileStatus{IDExpiresAt: &expires}, now); got != want {
+			t.Errorf("%s: %q, want %q", d, got, want)
+		}
+	}
+	if got := forHowLong(agent.ProfileStatus{}, now); got != "" {
+		t.Errorf("without a token: %q", got)
+	}
+}
+
 func TestLeft(t *testing.T) {
 	now := time.Now()
 	for d, want := range map[time.Duration]string{
 		-time.Second: "expired", 0: "expired", 40 * time.Second: "40s", 90 * time.Second: "1m", 59 * time.Minute: "59m",
 		time.Hour: "1h", 3599 * time.Second: "1h", 90 * time.Minute: "1h 30m", 47 * time.Hour: "47h", 30 * 24 * time.Hour: "30d",
+		366 * 24 * time.Hour: "366d", 367 * 24 * time.Hour: "more than a year", 1<<63 - 1: "more than a year",
 	} {
 		if got := left(now.Add(d), now); got != want {
 			t.Errorf("left(%s) = %s, want %s", d, got, want)

@@ -57,8 +57,11 @@ func (a *app) login(cmd *cobra.Command, profile string, passwordStdin bool) erro
 }
 
 func forHowLong(s agent.ProfileStatus, now time.Time) string {
-	if s.IDExpiresAt == nil {
+	switch {
+	case s.IDExpiresAt == nil:
 		return ""
+	case !s.IDExpiresAt.After(now):
+		return "; but its token has expired already"
 	}
 	return "; the token is good for " + left(*s.IDExpiresAt, now)
 }
