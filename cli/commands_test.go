@@ -37,7 +37,7 @@ func TestLogout(t *testing.T) {
 	w := newWorld(t)
 	soon := time.Now().Add(40*time.Minute + 500*time.Millisecond)
 	s := w.serve(&scripted{loggedOut: agent.LogoutResult{Profile: "prod", Ended: true, ValidUntil: &soon, Warning: "Cognito did not answer"}})
-	w.expect(result{"", "cogtok: signed out of prod\ncogtok: tokens that were handed out stay good for 40m where they are checked offline\n" +
+	w.expect(result{"", "cogtok: signed out of prod\ncogtok: its stored secrets are deleted\ncogtok: tokens that were handed out stay good for 40m where they are checked offline\n" +
 		"cogtok: Cognito did not answer\n", 0}, "logout", "--revoke", "--everywhere", "--forget")
 	s.loggedOut = agent.LogoutResult{Profile: "prod"}
 	w.expect(result{"", "cogtok: prod was not signed in\n", 0}, "logout", "prod")

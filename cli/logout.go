@@ -44,6 +44,12 @@ func (a *app) logout(cmd *cobra.Command, request agent.LogoutRequest) error {
 		a.note("signed out of %s", result.Profile)
 	} else {
 		a.note("%s was not signed in", result.Profile)
+		if request.Everywhere || request.Revoke {
+			a.note("so nothing was ended at Cognito; to do that, sign in first: cogtok login %s", result.Profile)
+		}
+	}
+	if request.Forget {
+		a.note("its stored secrets are deleted")
 	}
 	if result.ValidUntil != nil && result.ValidUntil.After(time.Now()) {
 		a.note("tokens that were handed out stay good for %s where they are checked offline", left(*result.ValidUntil, time.Now()))

@@ -103,6 +103,9 @@ func TestNoKeychain(t *testing.T) {
 	if r.Code != 8 || !strings.Contains(r.Stderr, "store: file") || !strings.Contains(r.Stderr, "store: memory") {
 		t.Error(r)
 	}
+	if n := strings.Count(r.Stderr, "store: file"); n != 1 {
+		t.Errorf("the way out is told %d times: %s", n, r)
+	}
 	if n := w.server.Count(""); n != 0 {
 		t.Errorf("%d calls to Cognito for a session that can't be kept", n)
 	}

@@ -180,7 +180,7 @@ func (k *Keeper) storeError(kind string, err error) error {
 
 // otherStores adds to a hint how to do without the keychain.
 func otherStores(kind, hint string) string {
-	if kind != profiles.StoreKeychain {
+	if kind != profiles.StoreKeychain || strings.Contains(hint, "store: file") {
 		return hint
 	}
 	const others = "put `store: file` (asks for a passphrase) or `store: memory` (until the agent stops) in the config"
