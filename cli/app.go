@@ -28,7 +28,10 @@ func (a *app) prepare(cmd *cobra.Command, _ []string) error {
 	if err := a.fromEnvironment(cmd); err != nil {
 		return err
 	}
-	if a.timeout <= 0 {
+	if a.timeout < 0 {
+		return usage(cmd, "--timeout can't be negative")
+	}
+	if a.timeout == 0 {
 		return nil
 	}
 	cause := agent.Errorf(agent.KindNetwork, "no answer within %s", a.timeout).

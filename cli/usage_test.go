@@ -26,6 +26,8 @@ func TestUsageErrors(t *testing.T) {
 		{"token --min-ttl", "--min-ttl needs a value", "see: cogtok help token"},
 		{"token --min-ttl 5x", "--min-ttl: not a duration such as 90s, 2m or 1h", "see: cogtok help token"},
 		{"token --min-ttl=-5s", "--min-ttl can't be negative", "see: cogtok help token"},
+		{"token --timeout=-1s", "--timeout can't be negative", "see: cogtok help token"},
+		{"agent status --timeout=-1ns", "--timeout can't be negative", "see: cogtok help agent status"},
 		{"token --force=perhaps", "--force: neither true nor false", "see: cogtok help token"},
 		{"token --type refresh", "--type takes one of: id, access", "see: cogtok help token"},
 		{"token -o xml", "--output takes one of: token, bearer, header, json, creds, env, exec-credential", "see: cogtok help token"},
