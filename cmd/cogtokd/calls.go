@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/internal/printable"
 )
 
 // A watched agent is an agent.Agent whose calls are logged and counted.
@@ -35,6 +36,7 @@ const burst = 50
 
 // note logs a call. Successes are worth it only where all is to be told.
 func (w *watched) note(method, profile string, pid int, err error) {
+	profile = printable.Limit(profile, 100) // it is what the caller says
 	switch {
 	case err != nil:
 		e := agent.AsError(err)

@@ -299,6 +299,24 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
+// A caller may say any profile name: of a long one the log has the beginning.
+func TestLongNamesInTheLog(t *testing.T) {
+	h := newHome(t)
+	h.config("version: 1\n")
+	h.running()
+	name := strings.Repeat("x", 60_000)
+	if _, err := h.client().Token(t.Context(), agent.Caller{}, agent.TokenRequest{Profile: name}); err == nil {
+		t.Fatal("a token")
+	}
+	log := h.log()
+	if !strings.Contains(log, "token xxxx") {
+		t.Errorf("the call isn't logged: %.300s", log)
+	}
+	if len(log) > 2000 {
+		t.Errorf("the log has %d bytes", len(log))
+	}
+}
+
 // An agent that can't write its state serves all the same.
 func TestStateDirectoryInTheWay(t *testing.T) {
 	h := newHome(t)
