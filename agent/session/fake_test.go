@@ -34,6 +34,7 @@ type pool struct {
 	delay  time.Duration // of each call
 	secret string        // the app client's
 	mfa    bool
+	change string // the password that a sign-in changes the user's to, before MFA
 
 	mu        sync.Mutex
 	password  string
@@ -114,21 +115,27 @@ func (f *pool) SignIn(ctx context.Context, p profiles.Profile, l Login) (SignedI
 	case !right:
 		return SignedIn{}, agent.Errorf(agent.KindWrongPassword, "incorrect username or password")
 	}
+	var in SignedIn
+	if f.change != "" {
+		in.NewPassword = agent.NewSecret(f.change)
+		f.set(func() { f.password = f.change })
+	}
 	if f.mfa {
 		if l.Prompter == nil {
-			return SignedIn{}, agent.Errorf(agent.KindPromptNeeded, "a code is needed")
+			return in, agent.Errorf(agent.KindPromptNeeded, "a code is needed")
 		}
 		code, err := l.Prompter.Ask(ctx, agent.Prompt{Kind: agent.PromptMFA, Text: "Code"})
 		if err != nil {
-			return SignedIn{}, err
+			return in, err
 		}
 		if code.Reveal() != "123456" {
-			return SignedIn{}, agent.Errorf(agent.KindCodeWrong, "the code is wrong")
+			return in, agent.Errorf(agent.KindCodeWrong, "the code is wrong")
 		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return SignedIn{Grant: f.issue(p, Grant{})}, nil
+	in.Grant = f.issue(p, Grant{})
+	return in, nil
 }
 
 func (f *pool) Refresh(ctx context.Context, p profiles.Profile, secret agent.Secret, g Grant) (Grant, error) {

@@ -289,3 +289,35 @@ func TestWrongClientSecretIsReadAgain(t *testing.T) {
 		}
 	})
 }
+
+// A sign-in may change the password and fail after that: the stored one is
+// replaced all the same, and serves the next sign-in.
+func TestChangedPasswordIsKept(t *testing.T) {
+	for _, tt := range []struct {
+		name, code string
+		kind       agent.Kind
+	}{{"signed in", "123456", ""}, {"wrong code", "000000", agent.KindCodeWrong}, {"nobody answers", "", agent.KindPromptUnanswered}} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.pool.mfa, r.pool.change = true, "MARK-password-new"
+				r.start()
+				r.store(agent.SecretPassword, rightPassword)
+				person := &script{answers: map[string]string{agent.PromptMFA: tt.code}}
+				if tt.code == "" {
+					person.answers = nil
+				}
+				_, err := r.keeper.Login(t.Context(), agent.Caller{Prompter: person}, agent.LoginRequest{})
+				wantKind(t, err, tt.kind)
+				r.pool.mfa, r.pool.change = false, ""
+				r.restart()
+				if _, err := r.keeper.Login(t.Context(), agent.Caller{}, agent.LoginRequest{}); err != nil {
+					t.Errorf("with the new password: %v", err)
+				}
+				if _, err := r.token(agent.Caller{}, agent.TokenRequest{}); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
