@@ -58,7 +58,7 @@ func TestPowershellQuote(t *testing.T) {
 	s, _ := findShell("powershell")
 	for value, want := range map[string]string{
 		"eyJ.e30.c2ln": `'eyJ.e30.c2ln'`, "": `''`, "it's": `'it''s'`, `$env:HOME $(id) "x"`: `'$env:HOME $(id) "x"'`,
-		"‘a’ ‚b‛": `'‘‘a’’ ‚‚b‛‛'`, "back`tick\": "'back`tick\\'", "two\nlines": "'two\nlines'",
+		"‘a’ ‚b‛": `'‘‘a’’ ‚‚b‛‛'`, "back`tick\\": "'back`tick\\'", "two\nlines": "'two\nlines'",
 	} {
 		if got := s.export("COGTOK_TOKEN", value); got != "$env:COGTOK_TOKEN = "+want {
 			t.Errorf("%q: %s, want %s", value, got, want)
