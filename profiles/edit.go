@@ -51,7 +51,20 @@ func Add(path, name string, values map[string][]string, makeDefault bool) error 
 // comments among them. It refuses to remove one that others extend, and the
 // default, unless there are no others.
 func Remove(path, name string) error {
-	return updateExisting(path, func(e *editor) error { return e.removeProfile(name) })
+	// Without a file nothing is to be created, not even the directory.
+	if _, err := Read(path); err != nil {
+		return err
+	}
+	return update(path, func(old []byte) ([]byte, error) {
+		e, err := newEditor(path, old)
+		if err != nil {
+			return nil, err
+		}
+		if err := e.removeProfile(name); err != nil {
+			return nil, err
+		}
+		return e.result()
+	})
 }
 
 // CanRemove returns what [Remove] would fail with, as far as the config itself
@@ -90,16 +103,6 @@ func (e *editor) removeProfile(name string) error {
 	return e.remove(name)
 }
 
-// SetDefault makes the profile the default.
-func SetDefault(path, name string) error {
-	return updateExisting(path, func(e *editor) error {
-		if e.profile(name) == nil {
-			return e.unknown(name)
-		}
-		return e.setDefault(name)
-	})
-}
-
 // Replace writes data as the whole file, after a person edited it: it has to be
 // a valid config. old is what the person began with, from [Read] (or Template
 // where there was no file); if the file holds something else by now, it stays.
@@ -115,23 +118,6 @@ func Replace(path string, old, data []byte) error {
 			return nil, err
 		}
 		return data, nil
-	})
-}
-
-func updateExisting(path string, change func(*editor) error) error {
-	// Without a file nothing is to be created, not even the directory.
-	if _, err := Read(path); err != nil {
-		return err
-	}
-	return update(path, func(old []byte) ([]byte, error) {
-		e, err := newEditor(path, old)
-		if err != nil {
-			return nil, err
-		}
-		if err := change(e); err != nil {
-			return nil, err
-		}
-		return e.result()
 	})
 }
 

@@ -234,38 +234,33 @@ func TestRemoveRefuses(t *testing.T) {
 	}
 }
 
-func TestSetDefault(t *testing.T) {
-	tail := "profiles:\n" + old + strings.Replace(old, "old", "two", 1)
+func TestAddDefault(t *testing.T) {
+	// "two" is added as the default to a file with the profile old.
+	tail, two := "profiles:\n"+old, "  two:\n    extends: old\n"
 	for before, after := range map[string]string{
-		"version: 1 # one\n" + tail:                 "version: 1 # one\ndefault: two\n" + tail,
-		"version: 1\ndefault: old\n" + tail:         "version: 1\ndefault: two\n" + tail,
-		"default: \"old\" # d\nversion: 1\n" + tail: "default: two # d\nversion: 1\n" + tail,
-		tail + "version: 1\ndefault:  'old'":        tail + "version: 1\ndefault:  two",
-		"default:\n  old\nversion: 1\n" + tail:      "default:\n  two\nversion: 1\n" + tail,
+		"version: 1 # one\n" + tail:                 "version: 1 # one\ndefault: two\n" + tail + two,
+		"version: 1\ndefault: old\n" + tail:         "version: 1\ndefault: two\n" + tail + two,
+		"default: \"old\" # d\nversion: 1\n" + tail: "default: two # d\nversion: 1\n" + tail + two,
+		tail + "version: 1\ndefault:  'old'":        tail + two + "version: 1\ndefault:  two",
+		"default:\n  old\nversion: 1\n" + tail:      "default:\n  two\nversion: 1\n" + tail + two,
 	} {
 		path := writeConfig(t, before)
-		if err := SetDefault(path, "two"); err != nil {
+		if err := Add(path, "two", map[string][]string{"extends": {"old"}}, true); err != nil {
 			t.Errorf("%q: %v", before, err)
 		} else if got := content(t, path); got != after {
 			t.Errorf("got:\n%s\nwant:\n%s", got, after)
 		}
 	}
-	path := writeConfig(t, "version: 1\n"+tail)
-	if err := SetDefault(path, "tow"); err == nil || err.Error() != `there is no profile "tow"; did you mean "two"?` {
-		t.Errorf("got %v", err)
-	}
-	path = writeConfig(t, "version: 1\ndefault: \"\\x6fld\"\n"+tail)
-	if err := SetDefault(path, "two"); err == nil {
+	path := writeConfig(t, "version: 1\ndefault: \"\\x6fld\"\n"+tail)
+	if err := Add(path, "two", map[string][]string{"extends": {"old"}}, true); err == nil {
 		t.Error("a default with escapes was replaced by guess")
 	}
 }
 
 func TestEditMissingFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cogtok", "config.yaml")
-	for _, err := range []error{Remove(path, "x"), SetDefault(path, "x")} {
-		if !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("got %v", err)
-		}
+	if err := Remove(path, "x"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
 	}
 	if _, err := os.Stat(filepath.Dir(path)); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("the directory was created")
