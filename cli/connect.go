@@ -2,10 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/internal/printable"
 	"github.com/cogtok/cogtok/internal/socketpath"
 )
 
@@ -30,6 +34,19 @@ func (a *app) place() (place, error) {
 	}
 	p.config = config
 	return p, nil
+}
+
+// checkConfig refuses a config that was named and isn't there: no agent is to
+// be started for a slip of the finger, or for a demo that has ended.
+func (p place) checkConfig() error {
+	if p.config == "" {
+		return nil
+	}
+	if _, err := os.Stat(p.config); errors.Is(err, fs.ErrNotExist) {
+		return agent.Errorf(agent.KindConfig, "there is no config at %s", printable.Text(p.config)).
+			WithHint("check --config and COGTOK_CONFIG, or run: cogtok profile add NAME")
+	}
+	return nil
 }
 
 // arguments are the agent's own.
@@ -75,6 +92,9 @@ func (a *app) connect(ctx context.Context, ask asking) (*connection, error) {
 	a.debug("asking the agent at %s", p.socket)
 	client, err := dial(ctx, p)
 	if agent.KindOf(err) == agent.KindUnreachable {
+		if err := p.checkConfig(); err != nil {
+			return nil, err
+		}
 		client, err = a.startAgent(ctx, p)
 	}
 	if err != nil {

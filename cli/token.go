@@ -60,7 +60,7 @@ func (a *app) token(cmd *cobra.Command, profile string, f tokenFlags) error {
 		return err
 	}
 	if a.agentError != "" {
-		return agent.ParseError([]byte(a.agentError))
+		return a.answered(agent.ParseError([]byte(a.agentError)))
 	}
 	format, _ := findFormat(f.output)
 	shell, _ := findShell(f.shell)
@@ -78,6 +78,16 @@ func (a *app) token(cmd *cobra.Command, profile string, f tokenFlags) error {
 	}
 	a.warn(t.asked)
 	return nil
+}
+
+// answered is the agent's error, or the reason for it that only this side knows.
+func (a *app) answered(e *agent.Error) error {
+	if p, err := a.place(); err == nil && e.Kind == agent.KindOtherConfig {
+		if err := p.checkConfig(); err != nil {
+			return err
+		}
+	}
+	return e
 }
 
 // fetch gets the tokens. When the agent ends in the middle, it asks another.
