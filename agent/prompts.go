@@ -72,7 +72,8 @@ func (p *prompter) Ask(ctx context.Context, question Prompt) (Secret, error) {
 }
 
 func readAnswer(question Prompt, m message) (Secret, error) {
-	if m.Error != nil {
+	// Some libraries send both members, and null for the one that doesn't apply.
+	if m.Error != nil && string(m.Error) != "null" {
 		return Secret{}, errUnanswered(question, "the question was not answered")
 	}
 	a, ok := decodeAnswer(m.Result)
