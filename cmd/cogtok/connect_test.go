@@ -32,7 +32,10 @@ func TestReceiveEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, other := pair(t)
-			go agent(other)
+			ended := make(chan bool)
+			go func() { agent(other); close(ended) }()
+			// It must not write on when the number of its socket is another test's.
+			defer func() { syscall.Shutdown(client, syscall.SHUT_RDWR); <-ended }()
 			start := time.Now()
 			if line, ok := receive(client, start.Add(limit)); ok {
 				t.Errorf("received %q", line)
