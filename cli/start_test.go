@@ -138,6 +138,7 @@ func (w *world) stopAgent() {
 
 func TestAutostart(t *testing.T) {
 	w := newWorld(t)
+	w.write("config.yaml", goodConfig)
 	read, write, err := os.Pipe() // stands for a pipe of the caller's shell
 	if err != nil {
 		t.Fatal(err)
@@ -187,6 +188,7 @@ func trimmed(fds []string) []string {
 // lock, and any number of clients may start one at once.
 func TestManyClientsStartOneAgent(t *testing.T) {
 	w := newWorld(t)
+	w.write("config.yaml", goodConfig)
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
@@ -221,6 +223,7 @@ func TestStartFailures(t *testing.T) {
 		{"mute", result{"", "cogtok: no answer within 300ms\ncogtok: hint: that is the limit of --timeout or COGTOK_TIMEOUT\n", 6}},
 	} {
 		w := newWorld(t)
+		w.write("config.yaml", goodConfig)
 		w.write("conduct", tt.conduct)
 		args := []string{"token"}
 		if tt.conduct == "hang" || tt.conduct == "mute" {
@@ -233,6 +236,7 @@ func TestStartFailures(t *testing.T) {
 // Without --timeout the limit is five seconds.
 func TestStartLimit(t *testing.T) {
 	w := newWorld(t)
+	w.write("config.yaml", goodConfig)
 	w.write("conduct", "hang")
 	begin := time.Now()
 	w.expect(result{"", "cogtok: the agent did not start within 5s\ncogtok: hint: see: cogtok agent log\n", 4}, "token")
@@ -243,6 +247,7 @@ func TestStartLimit(t *testing.T) {
 
 func TestNoProgramToStart(t *testing.T) {
 	w := newWorld(t)
+	w.write("config.yaml", goodConfig)
 	a := &app{IO: IO{Getenv: func(string) string { return "" }, Executable: w.path("gone")}}
 	_, err := a.startAgent(t.Context(), place{socket: w.socket})
 	e := agent.AsError(err)
@@ -255,10 +260,19 @@ func TestNoProgramToStart(t *testing.T) {
 func TestCommandsThatStartNoAgent(t *testing.T) {
 	w := newWorld(t)
 	w.write("config.yaml", goodConfig)
+	w.write("config.yaml", goodConfig)
 	w.write("conduct", "die")
 	for _, args := range []string{"status", "agent status", "agent stop", "agent reload", "version", "profile list", "__complete token ", "help token"} {
 		if r := w.run(strings.Split(args, " ")...); strings.Contains(r.stderr, "start the agent") {
 			t.Errorf("%s: %s", args, r)
 		}
+	}
+}
+
+func TestNoStartForAConfigThatIsNotThere(t *testing.T) {
+	w := newWorld(t)
+	w.expect(result{"", "cogtok: there is no config at " + w.path("config.yaml") + "\ncogtok: hint: check --config and COGTOK_CONFIG, or run: cogtok profile add NAME\n", 2}, "token")
+	if agents := w.reports(); len(agents) != 0 {
+		t.Errorf("%d agents were started", len(agents))
 	}
 }
