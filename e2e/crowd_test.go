@@ -168,3 +168,20 @@ func TestWrongStoredPasswordIsTriedOnce(t *testing.T) {
 		t.Errorf("the password was tried %d times, want once", n)
 	}
 }
+
+// A passphrase_command that was wrong and is corrected is used by the agent
+// that runs.
+func TestCorrectedPassphraseCommand(t *testing.T) {
+	u, w := newUser(t, "file")
+	withPassphrase(u, w)
+	u.Must(password, "login", "prod", "--password-stdin")
+	u.WriteConfig(w.config("file") + "passphrase_command: [printf, wrong]\n")
+	u.Must("", "agent", "restart")
+	if r := u.Run("", "token", "prod"); r.Code != 5 {
+		t.Errorf("with a wrong passphrase: %s", r)
+	}
+	withPassphrase(u, w)
+	if token := u.Must("", "token", "prod"); !strings.HasPrefix(token, "eyJ") {
+		t.Errorf("token %q", token)
+	}
+}

@@ -106,6 +106,9 @@ func (k *Keeper) configChanged(config profiles.Config) {
 			delete(k.sessions, key)
 		}
 	}
+	for _, hole := range k.keyholes {
+		hole.failed = nil // passphrase_command may be another one now
+	}
 	k.mu.Unlock()
 	k.secretsChanged()
 }
