@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -80,6 +81,9 @@ func (c *Client) Token(ctx context.Context, who Caller, r TokenRequest) (Token, 
 
 // Login implements Agent.
 func (c *Client) Login(ctx context.Context, who Caller, r LoginRequest) (ProfileStatus, error) {
+	if err := checkSecret("password", r.Password); err != nil {
+		return ProfileStatus{}, err
+	}
 	return do[ProfileStatus](ctx, c, who, "login", callTimeout, loginParams{r, r.Password.Reveal()})
 }
 
@@ -95,6 +99,9 @@ func (c *Client) Status(ctx context.Context, who Caller, r StatusRequest) (Statu
 
 // SetSecret implements Agent.
 func (c *Client) SetSecret(ctx context.Context, who Caller, r SetSecretRequest) (None, error) {
+	if err := checkSecret("secret", r.Value); err != nil {
+		return None{}, err
+	}
 	return do[None](ctx, c, who, "secret.set", callTimeout, setSecretParams{r, r.Value.Reveal()})
 }
 
@@ -186,6 +193,9 @@ func (c *Client) awaitAnswer(ctx context.Context, id json.RawMessage, a *asking)
 			_ = c.send(outgoing{ID: m.ID, Error: fault(codeUnknownMethod, "the client has no such method")})
 		case m.Method != "": // a notification
 		case m.Error != nil && (bytes.Equal(m.ID, id) || string(m.ID) == "null" || m.ID == nil):
+			if own := a.refused.Load(); own != nil {
+				return nil, own // which the agent only knows as a question without an answer
+			}
 			return nil, fromWire(m.Error)
 		case bytes.Equal(m.ID, id):
 			return m.Result, nil
@@ -236,6 +246,7 @@ type asking struct {
 	prompter Prompter
 	limit    time.Duration // of the call, without times at a prompt
 	asked    bool
+	refused  atomic.Pointer[Error] // why an answer wasn't sent on
 	open     sync.WaitGroup
 	turn     sync.Mutex // one question at a time
 }
@@ -270,6 +281,10 @@ func (a *asking) answer(ctx context.Context, m message) outgoing {
 	defer cancel()
 	secret, err := a.prompter.Ask(ctx, question.printable())
 	if err != nil {
+		return outgoing{ID: m.ID, Error: toWire(err)}
+	}
+	if err := checkAnswer(question, secret); err != nil {
+		a.refused.Store(err)
 		return outgoing{ID: m.ID, Error: toWire(err)}
 	}
 	revealed := secret.Reveal()

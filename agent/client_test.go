@@ -100,6 +100,33 @@ func TestEveryMethod(t *testing.T) {
 	}
 }
 
+// TestFlawedSecrets: what JSON can't carry as it is isn't sent as something else.
+func TestFlawedSecrets(t *testing.T) {
+	agent := &scripted{}
+	agent.token = func(ctx context.Context, c Caller, _ TokenRequest) (Token, error) {
+		answer, err := c.Prompter.Ask(ctx, Prompt{Kind: PromptPassword, Text: "Password"})
+		agent.note("answer %q", answer.Reveal())
+		return Token{}, err
+	}
+	client := dial(t, serve(t, &Server{Agent: agent}))
+	for flawed, want := range map[string]string{
+		"a\xffb": "is not UTF-8 text", "a\x00b": "has a NUL character in it", "a\nb": "has a line break in it", "a\r": "has a line break in it",
+	} {
+		person := asked(func(context.Context, Prompt) (Secret, error) { return NewSecret(flawed), nil })
+		_, login := client.Login(t.Context(), Caller{}, LoginRequest{Password: NewSecret(flawed)})
+		_, set := client.SetSecret(t.Context(), Caller{}, SetSecretRequest{Kind: SecretPassword, Value: NewSecret(flawed)})
+		_, token := client.Token(t.Context(), Caller{Prompter: person}, TokenRequest{})
+		for err, want := range map[error]string{login: "the password " + want, set: "the secret " + want, token: "the answer " + want + ": Password"} {
+			if KindOf(err) != KindUsage || err.Error() != want {
+				t.Errorf("%q: %v, want %s", flawed, err, want)
+			}
+		}
+	}
+	if got := agent.noted(); strings.Trim(got, "answer \"\n") != "" {
+		t.Errorf("the agent got %s", got)
+	}
+}
+
 // TestSecretsDontMarshal: the contract's requests never encode to their secrets.
 func TestSecretsDontMarshal(t *testing.T) {
 	for _, v := range []any{

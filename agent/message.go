@@ -173,14 +173,22 @@ type (
 	}
 )
 
-func (p loginParams) request() LoginRequest {
+func (p loginParams) request() (LoginRequest, error) {
 	p.LoginRequest.Password = NewSecret(p.Password)
-	return p.LoginRequest
+	return p.LoginRequest, checkSecret("password", p.LoginRequest.Password)
 }
 
-func (p setSecretParams) request() SetSecretRequest {
+func (p setSecretParams) request() (SetSecretRequest, error) {
 	p.SetSecretRequest.Value = NewSecret(p.Value)
-	return p.SetSecretRequest
+	return p.SetSecretRequest, checkSecret("secret", p.SetSecretRequest.Value)
+}
+
+// checkSecret refuses what can't be a secret.
+func checkSecret(what string, s Secret) error {
+	if flaw := s.Flaw(); flaw != "" {
+		return Errorf(KindUsage, "the %s %s", what, flaw)
+	}
+	return nil
 }
 
 // common are the members that every call's params may have.

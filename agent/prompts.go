@@ -80,7 +80,19 @@ func readAnswer(question Prompt, m message) (Secret, error) {
 	if !ok {
 		return Secret{}, errUnanswered(question, "the client answered in a way that the agent does not understand")
 	}
-	return NewSecret(a), nil
+	secret := NewSecret(a)
+	if err := checkAnswer(question, secret); err != nil {
+		return Secret{}, err
+	}
+	return secret, nil
+}
+
+// checkAnswer refuses what can't be an answer to any question.
+func checkAnswer(question Prompt, s Secret) *Error {
+	if flaw := s.Flaw(); flaw != "" {
+		return Errorf(KindUsage, "the answer %s: %s", flaw, question.printable().Text)
+	}
+	return nil
 }
 
 func decodeAnswer(result json.RawMessage) (string, bool) {

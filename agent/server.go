@@ -27,18 +27,22 @@ type method func(ctx context.Context, a Agent, c Caller, params json.RawMessage)
 
 // handle makes a method of one of Agent's.
 func handle[Req, Res any](call func(Agent, context.Context, Caller, Req) (Res, error)) method {
-	return handleSecret(func(r Req) Req { return r }, call)
+	return handleSecret(func(r Req) (Req, error) { return r, nil }, call)
 }
 
 // handleSecret is handle for a request that has another form on the wire, since
 // there a secret stands in it.
-func handleSecret[Wire, Req, Res any](read func(Wire) Req, call func(Agent, context.Context, Caller, Req) (Res, error)) method {
+func handleSecret[Wire, Req, Res any](read func(Wire) (Req, error), call func(Agent, context.Context, Caller, Req) (Res, error)) method {
 	return func(ctx context.Context, a Agent, c Caller, params json.RawMessage) (any, error) {
 		var w Wire
 		if err := decodeParams(params, &w); err != nil {
 			return nil, err
 		}
-		return call(a, ctx, c, read(w))
+		request, err := read(w)
+		if err != nil {
+			return nil, err
+		}
+		return call(a, ctx, c, request)
 	}
 }
 

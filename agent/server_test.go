@@ -90,6 +90,15 @@ func TestTranscript(t *testing.T) {
 			`{"jsonrpc":"2.0","id":5,"result":{"config":"/home/rob/config.yaml","profiles":2}}`},
 		{`{"jsonrpc":"2.0","id":6,"method":"dance"}`,
 			`{"jsonrpc":"2.0","id":6,"error":{"code":-32601,"message":"the agent has no such method"}}`},
+		// What can't be a secret isn't one: nobody means a line break.
+		{`{"jsonrpc":"2.0","id":61,"method":"secret.set","params":{"profile":"prod","kind":"password","value":"MARKER\nMARKER"}}`,
+			`{"jsonrpc":"2.0","id":61,"error":{"code":2,"message":"the secret has a line break in it","data":{"kind":"usage","retryable":false}}}`},
+		{`{"jsonrpc":"2.0","id":62,"method":"login","params":{"profile":"prod","password":"MARKER\u0000"}}`,
+			`{"jsonrpc":"2.0","id":62,"error":{"code":2,"message":"the password has a NUL character in it","data":{"kind":"usage","retryable":false}}}`},
+		{`{"jsonrpc":"2.0","id":63,"method":"token","params":{"profile":"prod","interactive":true}}`,
+			`{"jsonrpc":"2.0","id":"p4","method":"prompt","params":{"kind":"mfa","text":"Code from your authenticator app","echo":true,"profile":"prod"}}`},
+		{`{"jsonrpc":"2.0","id":"p4","result":{"answer":"MARKER\r\n"}}`,
+			`{"jsonrpc":"2.0","id":63,"error":{"code":2,"message":"the answer has a line break in it: Code from your authenticator app","data":{"kind":"usage","retryable":false}}}`},
 		{`{"jsonrpc":"2.0","id":7,"method":"token","params":{"min_ttl":"MARKER"}}`,
 			`{"jsonrpc":"2.0","id":7,"error":{"code":-32602,"message":"the member min_ttl has the wrong type"}}`},
 	} {

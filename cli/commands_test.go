@@ -16,7 +16,7 @@ func TestLogin(t *testing.T) {
 	w := newWorld(t)
 	s := w.serve(&scripted{})
 	for stdin, password := range map[string]string{
-		marker: marker, marker + "\n": marker, marker + "\r\n": marker, marker + "\n\n": marker + "\n", " " + marker + " \n": " " + marker + " ", "ä日\n": "ä日",
+		marker: marker, marker + "\n": marker, marker + "\r\n": marker, " " + marker + " \n": " " + marker + " ", "ä日\n": "ä日",
 	} {
 		w.stdin, s.calls = stdin, nil
 		w.expect(result{"", "cogtok: signed in to prod as rob; the token is good for 1h\n", 0}, "login", "prod", "--password-stdin")
@@ -30,6 +30,26 @@ func TestLogin(t *testing.T) {
 		if r := w.run("login", "--password-stdin"); r.code != 2 || len(s.calls) != 0 || strings.Contains(r.stderr, "xx") {
 			t.Errorf("%.10q: %s", bad, r)
 		}
+	}
+}
+
+// What can't be a secret isn't kept as another one, and tried in vain.
+func TestFlawedSecrets(t *testing.T) {
+	w := newWorld(t)
+	w.write("config.yaml", goodConfig)
+	s := w.serve(&scripted{})
+	for stdin, flaw := range map[string]string{
+		marker + "\xff": "is not UTF-8 text", "\xed\xa0\x80" + marker: "is not UTF-8 text", "\xfe\xff\x00a": "is not UTF-8 text",
+		marker + "\x00": "has a NUL character in it", "\x00\n": "has a NUL character in it",
+		marker + "\n\n": "has a line break in it", marker + "\r\nx\r\n": "has a line break in it", "\n" + marker: "has a line break in it", marker + "\r": "has a line break in it",
+	} {
+		w.stdin = stdin
+		for _, args := range []string{"login prod --password-stdin", "secret set prod password", "secret set prod client-secret"} {
+			w.expect(result{"", "cogtok: the secret on standard input " + flaw + "\n", 2}, strings.Fields(args)...)
+		}
+	}
+	if len(s.calls) != 0 {
+		t.Errorf("%q", s.calls)
 	}
 }
 

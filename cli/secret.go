@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -191,26 +190,14 @@ func stdinSecret(text []byte, err error) (agent.Secret, error) {
 	case len(text) > maxSecret:
 		return agent.Secret{}, agent.Errorf(agent.KindUsage, "standard input is too long for a secret: more than %d bytes", maxSecret)
 	}
-	value := withoutNewline(string(text))
-	if value == "" {
+	value := agent.NewSecret(withoutNewline(string(text)))
+	if value.Empty() {
 		return agent.Secret{}, agent.Errorf(agent.KindUsage, "standard input is empty, and the secret was to come from there")
 	}
-	if err := checkSecret(value); err != nil {
-		return agent.Secret{}, err
+	if flaw := value.Flaw(); flaw != "" {
+		return agent.Secret{}, agent.Errorf(agent.KindUsage, "the secret on standard input %s", flaw)
 	}
-	return agent.NewSecret(value), nil
-}
-
-// checkSecret refuses what no password or client secret is: it would be stored
-// or sent as something else, and the try be wasted.
-func checkSecret(value string) error {
-	switch {
-	case !utf8.ValidString(value):
-		return agent.Errorf(agent.KindUsage, "the secret is not UTF-8 text")
-	case strings.ContainsRune(value, 0):
-		return agent.Errorf(agent.KindUsage, "the secret has a NUL character in it")
-	}
-	return nil
+	return value, nil
 }
 
 // noSecretArgs is positional for commands that people may give a secret to.

@@ -305,6 +305,29 @@ func TestSecretIsAskedForOnce(t *testing.T) {
 	}
 }
 
+func TestFlawedAnswers(t *testing.T) {
+	w := newWorld(t)
+	w.write("config.yaml", goodConfig)
+	w.serve(&scripted{prompts: []agent.Prompt{password("Password for rob")}, tokens: twoTokens()})
+	for typed, flaw := range map[string]string{"a\xffb": "is not UTF-8 text", "a\x00b": "has a NUL character in it"} {
+		for _, args := range [][]string{{"token"}, {"login"}} {
+			p := w.atTerminal(args...)
+			p.expect("Password for rob: ")
+			p.types(typed + "\n")
+			p.end(2)
+			p.expect("cogtok: the answer " + flaw + ": Password for rob")
+		}
+		p := w.atTerminal("secret", "set", "prod", "password")
+		p.expect("Password for prod: ")
+		p.types(typed + "\n")
+		p.end(2)
+		p.expect("cogtok: the secret " + flaw)
+	}
+	if len(w.agent.answers) != 0 {
+		t.Errorf("%q", w.agent.answers)
+	}
+}
+
 // A background job is not stopped by the kernel at a question that it can't
 // put: it is told at once that nobody can be asked.
 func TestBackgroundJobIsNotAsked(t *testing.T) {
