@@ -11,14 +11,13 @@ import (
 
 // options are the flags that every command has.
 type options struct {
-	profile    string
-	config     string
-	socket     string
-	noInput    bool
-	quiet      bool
-	verbose    bool
-	timeout    time.Duration
-	agentError string // --agent-error
+	profile string
+	config  string
+	socket  string
+	noInput bool
+	quiet   bool
+	verbose bool
+	timeout time.Duration
 }
 
 // addCommonFlags defines the flags of options on root, for all commands.
@@ -31,8 +30,6 @@ func addCommonFlags(a *app, root *cobra.Command) {
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing but the answer and errors")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "tell on standard error what is done")
 	f.DurationVar(&a.timeout, "timeout", 0, "give up after this long, such as 5s (default: the built-in limits)")
-	f.StringVar(&a.agentError, "agent-error", "", "the error that the agent has answered already (from the thin client, for token)")
-	f.MarkHidden("agent-error")
 	root.RegisterFlagCompletionFunc("profile", a.completeProfile)
 }
 

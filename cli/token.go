@@ -16,6 +16,9 @@ type tokenFlags struct {
 	force  bool
 	output string
 	shell  string
+	// answered is the error that the agent has answered already, as JSON: the
+	// thin client hands it over, so that nothing is tried a second time.
+	answered string
 }
 
 func tokenCommand(a *app) *cobra.Command {
@@ -37,6 +40,8 @@ to sign in, it asks at the terminal if there is one, and exits with 3 if not.`,
 	cmd.Flags().BoolVar(&f.force, "force", false, "renew the token now")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "token", "token, bearer, header, json, creds, env or exec-credential")
 	cmd.Flags().StringVar(&f.shell, "shell", "", "bash, zsh, fish or powershell, for --output env (default: by $SHELL)")
+	cmd.Flags().StringVar(&f.answered, "agent-error", "", "the error that the agent has answered already (from the thin client)")
+	cmd.Flags().MarkHidden("agent-error")
 	cmd.RegisterFlagCompletionFunc("type", completeWords(tokenTypes()))
 	cmd.RegisterFlagCompletionFunc("output", completeWords(formatNames()))
 	cmd.RegisterFlagCompletionFunc("shell", completeWords(shellNames()))
@@ -59,12 +64,17 @@ func (a *app) token(cmd *cobra.Command, profile string, f tokenFlags) error {
 	if err := oneOf(cmd, "shell", f.shell, shellNames()); err != nil {
 		return err
 	}
-	if a.agentError != "" {
-		return a.answered(agent.ParseError([]byte(a.agentError)))
+	if f.answered != "" {
+		return a.answered(agent.ParseError([]byte(f.answered)))
 	}
 	format, _ := findFormat(f.output)
 	shell, _ := findShell(f.shell)
-	t, err := a.fetch(cmd.Context(), request, format.both)
+	conn, err := a.connect(cmd.Context(), askIfSeen)
+	if err != nil {
+		return err
+	}
+	defer conn.close()
+	t, err := conn.tokens(cmd.Context(), request, format.both)
 	if err != nil {
 		return err
 	}
@@ -88,21 +98,6 @@ func (a *app) answered(e *agent.Error) error {
 		}
 	}
 	return e
-}
-
-// fetch gets the tokens. When the agent ends in the middle, it asks another.
-func (a *app) fetch(ctx context.Context, r agent.TokenRequest, both bool) (tokens, error) {
-	for again := false; ; again = true {
-		conn, err := a.connect(ctx, askIfSeen)
-		if err != nil {
-			return tokens{}, err
-		}
-		t, err := conn.tokens(ctx, r, both)
-		conn.close()
-		if again || agent.KindOf(err) != agent.KindUnreachable {
-			return t, err
-		}
-	}
 }
 
 // request checks the flags that say which token.
