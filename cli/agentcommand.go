@@ -52,7 +52,7 @@ func (a *app) startCommand(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	v, err := client.Version(ctx, agent.Caller{}, agent.None{})
+	v, err := alive(ctx, client)
 	if err != nil {
 		return err
 	}
@@ -89,23 +89,35 @@ func (a *app) stopAgent(ctx context.Context) (bool, error) {
 	}
 	p.config = ""
 	client, err := dial(ctx, p)
-	if agent.KindOf(err) == agent.KindUnreachable {
-		return false, nil
-	}
 	if err != nil {
-		return false, err
+		return false, stopError(err)
 	}
 	defer client.Close()
 	pid := client.PID()
-	if err := lives(ctx, client); agent.KindOf(err) == agent.KindHung && pid > 0 {
+	_, err = alive(ctx, client)
+	switch {
+	case err == nil:
+		_, err = client.Stop(ctx, agent.Caller{}, agent.None{})
+	case agent.KindOf(err) == agent.KindHung && pid > 0:
 		return true, a.endByForce(ctx, pid)
-	} else if err != nil {
-		return false, err
 	}
-	if _, err := client.Stop(ctx, agent.Caller{}, agent.None{}); err != nil {
-		return false, err
+	if err != nil && agent.KindOf(err) != agent.KindUnreachable { // which ended by itself
+		return false, stopError(err)
 	}
 	return true, waitForEnd(ctx, pid, stopLimit)
+}
+
+// stopError is err as it is for who wants the agent to end: it is nil when none
+// runs, and for one that can't be reached there is no use in the usual hint.
+func stopError(err error) error {
+	switch e := agent.AsError(err); e.Kind {
+	case agent.KindUnreachable:
+		return nil
+	case agent.KindHung:
+		return e.WithHint("end the process cogtokd by hand")
+	default:
+		return e
+	}
 }
 
 // politeLimit is how long an agent that doesn't answer may take to end when it

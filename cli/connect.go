@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/cogtok/cogtok/agent"
 	"github.com/cogtok/cogtok/internal/printable"
@@ -90,36 +89,16 @@ func (a *app) connect(ctx context.Context, ask asking) (*connection, error) {
 		return nil, err
 	}
 	a.debug("asking the agent at %s", p.socket)
-	client, err := dial(ctx, p)
-	if agent.KindOf(err) == agent.KindUnreachable {
+	return a.connection(ctx, ask, func(ctx context.Context) (*agent.Client, error) {
+		client, err := dial(ctx, p)
+		if agent.KindOf(err) != agent.KindUnreachable {
+			return client, err
+		}
 		if err := p.checkConfig(); err != nil {
 			return nil, err
 		}
-		client, err = a.startAgent(ctx, p)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := lives(ctx, client); err != nil {
-		client.Close()
-		return nil, err
-	}
-	return a.connection(client, ask), nil
-}
-
-// aliveLimit is how long an agent may take to say which one it is.
-const aliveLimit = 3 * time.Second
-
-// lives makes sure that the agent answers at all, before a call that it may
-// take half a minute for: one that was stopped would keep the user waiting.
-func lives(ctx context.Context, client *agent.Client) error {
-	limited, cancel := context.WithTimeout(ctx, aliveLimit)
-	defer cancel()
-	_, err := client.Version(limited, agent.Caller{}, agent.None{})
-	if err != nil && limited.Err() != nil && ctx.Err() == nil {
-		return agent.Errorf(agent.KindHung, "the agent does not answer").WithHint("run: cogtok agent restart")
-	}
-	return err
+		return a.startAgent(ctx, p)
+	})
 }
 
 // running is connect for commands that start no agent: nil when none runs.
@@ -128,23 +107,30 @@ func (a *app) running(ctx context.Context) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := dial(ctx, p)
-	switch {
-	case agent.KindOf(err) == agent.KindUnreachable:
+	conn, err := a.connection(ctx, askNever, func(ctx context.Context) (*agent.Client, error) { return dial(ctx, p) })
+	if agent.KindOf(err) == agent.KindUnreachable {
 		return nil, nil
-	case err != nil:
-		return nil, err
 	}
-	return a.connection(client, askNever), nil
+	return conn, err
 }
 
-func (a *app) connection(client *agent.Client, ask asking) *connection {
-	c := &connection{Agent: client, close: func() { client.Close() }}
+// connection returns a connection that open makes, to an agent that answers.
+func (a *app) connection(ctx context.Context, ask asking, open func(context.Context) (*agent.Client, error)) (*connection, error) {
+	client, err := open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &steady{client, open}
+	if _, err := s.Version(ctx, agent.Caller{}, agent.None{}); err != nil {
+		s.Close()
+		return nil, err
+	}
+	c := &connection{Agent: s, close: func() { s.Close() }}
 	if p, ok := a.prompter(ask); ok {
 		c.caller.Prompter = p
-		c.close = func() { client.Close(); p.tty.close() }
+		c.close = func() { s.Close(); p.tty.close() }
 	}
-	return c
+	return c, nil
 }
 
 // prompter returns who asks the person, if the person may be asked. So

@@ -69,12 +69,15 @@ func (a *app) readStatus(ctx context.Context, profile string) (agent.Status, err
 	if err != nil {
 		return agent.Status{}, err
 	}
-	if conn == nil {
-		a.note("no agent is running; the next cogtok token or login starts one")
-		return a.statusOfConfig(profile)
+	if conn != nil {
+		defer conn.close()
+		s, err := conn.Status(ctx, conn.caller, agent.StatusRequest{Profile: profile})
+		if agent.KindOf(err) != agent.KindUnreachable {
+			return s, err
+		}
 	}
-	defer conn.close()
-	return conn.Status(ctx, conn.caller, agent.StatusRequest{Profile: profile})
+	a.note("no agent is running; the next cogtok token or login starts one")
+	return a.statusOfConfig(profile)
 }
 
 func (a *app) statusOfConfig(profile string) (agent.Status, error) {

@@ -65,7 +65,10 @@ func (a *app) agentVersion(ctx context.Context) (*agent.Version, error) {
 	}
 	defer conn.close()
 	v, err := conn.Version(ctx, conn.caller, agent.None{})
-	if err != nil {
+	switch {
+	case agent.KindOf(err) == agent.KindUnreachable:
+		return nil, nil
+	case err != nil:
 		return nil, err
 	}
 	return &v, nil

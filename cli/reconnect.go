@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/cogtok/cogtok/agent"
+)
+
+// A steady agent outlives the process behind it. An agent may end at any moment,
+// killed or stopped for a newer one. Calls that do no harm when they are made
+// twice are then made once more, on a connection that open makes; the others
+// fail, since what they do may be done already.
+type steady struct {
+	*agent.Client
+	open func(context.Context) (*agent.Client, error)
+}
+
+// Token implements agent.Agent.
+func (s *steady) Token(ctx context.Context, c agent.Caller, r agent.TokenRequest) (agent.Token, error) {
+	return twice(ctx, s, func(a *agent.Client) (agent.Token, error) { return a.Token(ctx, c, r) })
+}
+
+// Status implements agent.Agent.
+func (s *steady) Status(ctx context.Context, c agent.Caller, r agent.StatusRequest) (agent.Status, error) {
+	return twice(ctx, s, func(a *agent.Client) (agent.Status, error) { return a.Status(ctx, c, r) })
+}
+
+// ListSecrets implements agent.Agent.
+func (s *steady) ListSecrets(ctx context.Context, c agent.Caller, r agent.StatusRequest) (agent.SecretList, error) {
+	return twice(ctx, s, func(a *agent.Client) (agent.SecretList, error) { return a.ListSecrets(ctx, c, r) })
+}
+
+// Version implements agent.Agent. It waits for aliveLimit at most.
+func (s *steady) Version(ctx context.Context, _ agent.Caller, _ agent.None) (agent.Version, error) {
+	return twice(ctx, s, func(a *agent.Client) (agent.Version, error) { return alive(ctx, a) })
+}
+
+// twice makes a call, and makes it again when the agent ended before it answered.
+func twice[T any](ctx context.Context, s *steady, call func(*agent.Client) (T, error)) (T, error) {
+	res, err := call(s.Client)
+	if agent.KindOf(err) != agent.KindUnreachable {
+		return res, err
+	}
+	client, err := s.open(ctx)
+	if err != nil {
+		return res, err
+	}
+	s.Client.Close()
+	s.Client = client
+	return call(client)
+}
+
+// aliveLimit is how long an agent may take to say which one it is.
+const aliveLimit = 3 * time.Second
+
+// alive makes sure that the agent answers at all, before a call that it may
+// take half a minute for: one that was stopped would keep the user waiting.
+func alive(ctx context.Context, client *agent.Client) (agent.Version, error) {
+	limited, cancel := context.WithTimeout(ctx, aliveLimit)
+	defer cancel()
+	v, err := client.Version(limited, agent.Caller{}, agent.None{})
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		err = agent.Errorf(agent.KindHung, "the agent does not answer").WithHint("run: cogtok agent restart")
+	}
+	return v, err
+}
