@@ -57,6 +57,9 @@ func (a *app) startCommand(ctx context.Context) error {
 		return err
 	}
 	a.note("the agent %s (pid %d)", word, v.PID)
+	if s, err := client.Status(ctx, agent.Caller{}, agent.StatusRequest{}); err == nil && s.ConfigError != "" {
+		a.note("the config as it is now isn't in force: %s", s.ConfigError)
+	}
 	return nil
 }
 

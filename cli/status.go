@@ -150,6 +150,9 @@ func keptIn(p agent.ProfileStatus) string {
 
 // problems tells what to do about what is wrong.
 func (a *app) problems(s agent.Status) {
+	if len(s.Profiles) == 0 && s.ConfigError == "" {
+		a.note("there is no profile yet; run: cogtok profile add NAME")
+	}
 	if s.ConfigError != "" {
 		a.note("the config as it is now isn't in force: %s", s.ConfigError)
 	}
