@@ -43,21 +43,24 @@ func (a *app) startCommand(ctx context.Context) error {
 		return err
 	}
 	word := "runs already"
-	client, err := dial(ctx, p)
-	if agent.KindOf(err) == agent.KindUnreachable {
+	conn, err := a.connection(ctx, askNever, func(ctx context.Context) (*agent.Client, error) {
+		client, err := dial(ctx, p)
+		if agent.KindOf(err) != agent.KindUnreachable {
+			return client, err
+		}
 		word = "started"
-		client, err = a.startAgent(ctx, p)
-	}
+		return a.startAgent(ctx, p)
+	})
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	v, err := alive(ctx, client)
+	defer conn.close()
+	v, err := conn.Version(ctx, conn.caller, agent.None{})
 	if err != nil {
 		return err
 	}
 	a.note("the agent %s (pid %d)", word, v.PID)
-	if s, err := client.Status(ctx, agent.Caller{}, agent.StatusRequest{}); err == nil && s.ConfigError != "" {
+	if s, err := conn.Status(ctx, conn.caller, agent.StatusRequest{}); err == nil && s.ConfigError != "" {
 		a.note("the config as it is now isn't in force: %s", s.ConfigError)
 	}
 	return nil

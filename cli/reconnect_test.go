@@ -87,6 +87,17 @@ func TestAgentThatEnds(t *testing.T) {
 	}
 }
 
+// A restart may meet the last moments of the agent before.
+func TestStartAfterAnAgentThatEnds(t *testing.T) {
+	w := newWorld(t)
+	w.write("config.yaml", goodConfig)
+	w.dyingAgent(1)
+	if r := w.run("agent", "start"); r.code != 0 || !strings.Contains(r.stderr, "the agent started (pid ") {
+		t.Error(r)
+	}
+	w.stopAgent()
+}
+
 // What may have been done is not done twice.
 func TestAgentThatEndsInACallWithEffects(t *testing.T) {
 	for args, call := range map[string]int{"login prod --password-stdin": 2, "secret set prod password": 2, "logout prod": 2} {

@@ -276,3 +276,18 @@ func TestNoStartForAConfigThatIsNotThere(t *testing.T) {
 		t.Errorf("%d agents were started", len(agents))
 	}
 }
+
+// The first thread of a process that is killed may be gone while others still
+// hold its sockets.
+func TestIsOver(t *testing.T) {
+	const between = " 1 42 42 0 -1 4228364 0 0 0 0 0 0 0 0 20 0 "
+	for stat, want := range map[string]bool{
+		"42 (cogtokd) Z" + between + "1 0 0": true, "42 (a) Z b) Z" + between + "1 0 0": true, "42 (cogtokd) Z" + between + "0 0 0": true,
+		"42 (cogtokd) Z" + between + "7 0 0": false, "42 (cogtokd) Z" + between + "10 0 0": false,
+		"42 (cogtokd) S" + between + "1 0 0": false, "42 () Z) T" + between + "1 0 0": false, "": false, "42": false, "42 (x) Z": false,
+	} {
+		if isOver([]byte(stat)) != want {
+			t.Errorf("%q: %v", stat, !want)
+		}
+	}
+}
