@@ -153,7 +153,12 @@ func ParseError(member []byte) *Error {
 	if checkStrict(member) != nil || len(member) == 0 || member[0] != '{' {
 		return errGarbled
 	}
-	return fromWire(member)
+	e := fromWire(member)
+	if e.Message == "" {
+		return errGarbled
+	}
+	e.Message, e.Hint = printable.Limit(e.Message, maxPromptText), printable.Limit(e.Hint, maxPromptText)
+	return e
 }
 
 // The requests whose secrets cross the socket. These structs alone hold one

@@ -17,6 +17,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/agent/session"
 	"github.com/cogtok/cogtok/internal/printable"
 	"github.com/cogtok/cogtok/profiles"
 )
@@ -33,10 +34,16 @@ type attempt struct {
 
 // failed returns the error of one of the sign-in's calls.
 func (s *signIn) failed(ctx context.Context, op operation, err error) error {
-	return s.provider.failure(ctx, attempt{
+	err = s.provider.failure(ctx, attempt{
 		op: op, profile: s.profile, box: s.flow.box, clientSecret: s.login.ClientSecret,
 		secrets: s.secrets, srp: op == opVerifier,
 	}, err)
+	// There is no password in SRP's first request. A wrong client secret counts
+	// all the same: Cognito locks the user for it too.
+	if op == opStart && s.flow.again == resendTemporary && agent.KindOf(err) != agent.KindClientSecret {
+		return session.NotSent{Err: err}
+	}
+	return err
 }
 
 // failure makes an error for people of the SDK's, and logs what kind it was.
@@ -53,7 +60,11 @@ func (p *Provider) failure(ctx context.Context, a attempt, err error) error {
 	case answer.status != 0:
 		return nonsense(a.profile, answer)
 	}
-	return networkError(a.profile, err, p.config.TryTimeout)
+	refused := networkError(a.profile, err, p.config.TryTimeout)
+	if unsent := (unsentError{}); errors.As(err, &unsent) {
+		return session.NotSent{Err: refused}
+	}
+	return refused
 }
 
 // An answer is what a server said when it didn't say yes.

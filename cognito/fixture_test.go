@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -176,7 +177,8 @@ func (w *world) checkError(err error) {
 	if err == nil {
 		return
 	}
-	e, ok := err.(*agent.Error)
+	var e *agent.Error
+	ok := errors.As(err, &e)
 	if !ok {
 		w.t.Errorf("the error is a %T: %v", err, err)
 		return

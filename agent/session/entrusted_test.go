@@ -197,3 +197,47 @@ func TestForgottenSecretsLeaveNothing(t *testing.T) {
 		}
 	}
 }
+
+// What never left the machine was no try of the password.
+func TestNotSentIsNoTry(t *testing.T) {
+	refused := agent.Errorf(agent.KindNetwork, "connection refused")
+	for _, tt := range []struct {
+		name string
+		err  error
+		then agent.Kind // with the network back
+	}{
+		{"not sent", NotSent{refused}, ""},
+		{"broken off", refused, agent.KindLoginRequired},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.start()
+			r.store(agent.SecretPassword, rightPassword)
+			r.pool.set(func() { r.pool.fail = tt.err })
+			_, err := r.token(agent.Caller{}, agent.TokenRequest{})
+			wantKind(t, err, agent.KindNetwork)
+			r.pool.set(func() { r.pool.fail = nil })
+			if _, err = r.token(agent.Caller{}, agent.TokenRequest{}); agent.KindOf(err) != tt.then {
+				t.Errorf("%s: then %v", tt.name, err)
+			}
+		})
+	}
+}
+
+// A sign-in that failed for want of the client secret can be made when it is
+// there.
+func TestClientSecretComesLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start()
+		r.store(agent.SecretPassword, rightPassword)
+		r.pool.set(func() { r.pool.fail = agent.Errorf(agent.KindClientSecret, "none is stored") })
+		_, err := r.token(agent.Caller{}, agent.TokenRequest{})
+		wantKind(t, err, agent.KindClientSecret)
+		r.pool.set(func() { r.pool.fail, r.pool.secret = nil, "MARK-client-secret" })
+		r.store(agent.SecretClientSecret, "MARK-client-secret")
+		if _, err = r.token(agent.Caller{}, agent.TokenRequest{}); err != nil {
+			t.Error(err)
+		}
+	})
+}

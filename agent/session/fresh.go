@@ -37,7 +37,7 @@ func hold(token string, asked instant, server time.Time) (held, error) {
 
 // maxSkew is how far a server's clock may be from ours that doesn't tell it:
 // beyond that it is the token that is old.
-const maxSkew = 24 * time.Hour
+const maxSkew = 5 * time.Minute
 
 // age is how old a token was when it came.
 func age(c jwt.Claims, asked instant, server time.Time) time.Duration {

@@ -155,6 +155,19 @@ func (g *guard) letTry(user, version string) error {
 	})
 }
 
+// letTryAll lets the user's passwords be tried that failed for another reason
+// than their own, as far as the window has room.
+func (g *guard) letTryAll(user string) error {
+	return g.change(func(f *guardFile) error {
+		if u := f.Users[user]; u != nil {
+			for i := range u.Tries {
+				u.Tries[i].Version = ""
+			}
+		}
+		return nil
+	})
+}
+
 // signedOut reports whether the session was logged out and not in since. It
 // waits for nobody: a change puts a whole new file in place.
 func (g *guard) signedOut(session string) bool {

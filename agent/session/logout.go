@@ -23,6 +23,13 @@ func (k *Keeper) Logout(ctx context.Context, c agent.Caller, r agent.LogoutReque
 		}
 	}
 	s := k.session(p)
+	if r.Revoke || r.Everywhere {
+		if err := s.readable(ctx, c, p); err != nil {
+			e := agent.AsError(err)
+			return agent.LogoutResult{}, agent.Errorf(e.Kind, "profile %s: nothing was ended, neither here nor at Cognito: %s", p.Name, e.Message).
+				WithHint("make the store usable and try again, or end the session here alone: cogtok logout %s", p.Name)
+		}
+	}
 	// Noted on disk first: from now on the session is over, even if the vault
 	// can't be reached or the agent is killed.
 	warn("the logout could not be noted on disk", k.guard.setSignedOut(s.key(), true))
@@ -46,6 +53,19 @@ func (k *Keeper) Logout(ctx context.Context, c agent.Caller, r agent.LogoutReque
 		return result, named(p, k.forget(ctx, p))
 	}
 	return result, nil
+}
+
+// readable makes sure that there is what ending a session at Cognito takes: the
+// refresh token.
+func (s *session) readable(ctx context.Context, c agent.Caller, p profiles.Profile) error {
+	if err := s.keeper.unlock(ctx, c, p); err != nil {
+		return err
+	}
+	if err := s.takeTurn(ctx); err != nil {
+		return err
+	}
+	defer s.endTurn()
+	return s.loadAnyway(ctx)
 }
 
 // drop forgets the tokens at once and voids what is under way.

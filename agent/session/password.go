@@ -137,6 +137,9 @@ func (t *signIn) settle(ctx context.Context, in SignedIn, err error) {
 // outcomeOf tells from a sign-in's error whether the password was wrong. What
 // can't be told counts as unanswered.
 func outcomeOf(err error) outcome {
+	if errors.As(err, new(NotSent)) {
+		return unjudged
+	}
 	switch agent.KindOf(err) {
 	case "", agent.KindPromptNeeded, agent.KindCodeWrong, agent.KindCodeExpired, agent.KindUnknownChallenge, agent.KindPasswordPolicy:
 		return succeeded // Cognito went on to the next step

@@ -26,6 +26,15 @@ type Provider interface {
 	SignOutEverywhere(ctx context.Context, p profiles.Profile, g Grant) error
 }
 
+// NotSent wraps the error of a sign-in that came to nothing before a password,
+// or a proof of it, had left the machine: it wasn't a try of one.
+type NotSent struct{ Err error }
+
+func (e NotSent) Error() string { return e.Err.Error() }
+
+// Unwrap returns the *agent.Error.
+func (e NotSent) Unwrap() error { return e.Err }
+
 // A Login is what a Provider has to sign in with.
 type Login struct {
 	ClientSecret agent.Secret // empty: the app client has none

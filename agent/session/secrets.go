@@ -25,8 +25,13 @@ func (k *Keeper) SetSecret(ctx context.Context, c agent.Caller, r agent.SetSecre
 	if err := k.putSecret(ctx, p, p.Name, r.Kind, r.Value); err != nil {
 		return agent.None{}, named(p, err)
 	}
-	if r.Kind == agent.SecretPassword {
+	switch r.Kind {
+	case agent.SecretPassword:
 		err = k.letTry(ctx, p, r.Value)
+	case agent.SecretClientSecret: // the want of which may be why a sign-in failed
+		if e := k.guard.letTryAll(userKey(p)); e != nil {
+			k.cfg.Logf("session: noting a new client secret: %v", e)
+		}
 	}
 	return agent.None{}, named(p, err)
 }

@@ -40,7 +40,11 @@ func (w *watched) note(method, profile string, pid int, err error) {
 	switch {
 	case err != nil:
 		e := agent.AsError(err)
-		w.log.printf("%s %s failed (%s): %s", method, profile, e.Kind, e.Message)
+		text := e.Message
+		if e.Kind == agent.KindLambda || e.Kind == agent.KindPasswordPolicy {
+			text = "the user pool says why" // in words of its own, which may be anything
+		}
+		w.log.printf("%s %s failed (%s): %s", method, profile, e.Kind, text)
 	case w.log.debug():
 		w.log.Debug("done", "method", method, "profile", profile, "pid", pid)
 	}
