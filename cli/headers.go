@@ -11,7 +11,7 @@ func headersCommand(a *app) *cobra.Command {
 		Short: `Print {"Authorization": "<token>"}, for settings that take a command for headers`,
 		Long: `Print the header with the token as a JSON object, for programs that run a command
 to get the headers of their requests.`,
-		Example:           `  claude mcp add-json posts '{"type":"http","url":"https://api.example.com/mcp","headersHelper":"cogtok headers prod"}'`,
+		Example:           `  cogtok headers prod | jq -r .Authorization`,
 		Args:              positional(0, "PROFILE"),
 		ValidArgsFunction: a.completeProfile,
 		RunE: func(cmd *cobra.Command, args []string) error {
