@@ -93,6 +93,8 @@ type TokenRequest struct {
 	MinTTL *int64 `json:"min_ttl,omitempty"`
 	// Force renews the token even if the one at hand would do.
 	Force bool `json:"force,omitempty"`
+	// SessionOnly fails with KindLoginRequired instead of signing in.
+	SessionOnly bool `json:"session_only,omitempty"`
 }
 
 // A Token is the result of the token method, and of `cogtok token --output json`.

@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pquerna/otp/totp"
 )
 
 // An agent that was stopped, as by a debugger, costs seconds and not a minute,
@@ -65,5 +67,24 @@ func TestFailuresAreTriedOnce(t *testing.T) {
 	}
 	if r := u.Run("", "token", "prod"); r.Code != 3 {
 		t.Errorf("from then on a person is needed: %s", r)
+	}
+}
+
+// A sign-in that needs a person too sends the stored password once, and tells
+// what is needed where nobody can be asked.
+func TestStoredPasswordAndCode(t *testing.T) {
+	u, w := newUser(t, "memory")
+	u.Must(password, "secret", "set", "totp", "password")
+	term := u.Terminal("token", "totp")
+	code, err := totp.GenerateCode(totpSeed, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	term.Answer("Code from your authenticator app", code)
+	if r := term.Wait(); r.Code != 0 || !strings.HasPrefix(r.Stdout, "eyJ") {
+		t.Error(r)
+	}
+	if n := w.pool.PasswordAttempts("totp").Total; n != 1 {
+		t.Errorf("the password was sent %d times", n)
 	}
 }

@@ -69,11 +69,13 @@ type wanted struct {
 	minTTL time.Duration
 	given  bool // minTTL was given, by the request or the profile
 	force  bool
+
+	sessionOnly bool // nobody is to be signed in for it
 }
 
 // want works out what a request asks for. Kind: KindUsage.
 func want(p profiles.Profile, r agent.TokenRequest) (wanted, error) {
-	w := wanted{kind: r.Type, force: r.Force, minTTL: p.MinTTL, given: p.MinTTL > 0}
+	w := wanted{kind: r.Type, force: r.Force, sessionOnly: r.SessionOnly, minTTL: p.MinTTL, given: p.MinTTL > 0}
 	if w.kind == "" {
 		w.kind = p.Token
 	}

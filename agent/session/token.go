@@ -49,7 +49,7 @@ func (s *session) find(ctx context.Context, c agent.Caller, p profiles.Profile, 
 	if err = s.keeper.unlock(ctx, c, p); err == nil {
 		err = s.renew(ctx, p, w.kind, h)
 	}
-	if agent.KindOf(err) == agent.KindLoginRequired {
+	if agent.KindOf(err) == agent.KindLoginRequired && !w.sessionOnly {
 		err = s.signInAgain(ctx, c, p, signIns, err)
 	}
 	if err != nil && !s.isRenewed(w.kind, h) {

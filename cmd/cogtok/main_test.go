@@ -163,7 +163,7 @@ func TestToken(t *testing.T) {
 		{"token --config /c --type access --min-ttl 2m --force", "eyJ.a.b", `,"type":"access","config":"/c","min_ttl":120,"force":true`},
 	} {
 		in.cogtok(strings.Fields(tt.args)...).want(t, tt.stdout+"\n", "", 0)
-		want := `{"jsonrpc":"2.0","id":1,"method":"token","params":{"interactive":false` + tt.params + "}}\n"
+		want := `{"jsonrpc":"2.0","id":1,"method":"token","params":{"interactive":false,"session_only":true` + tt.params + "}}\n"
 		if got := <-requests; got != want {
 			t.Errorf("%s: sent %q, want %q", tt.args, got, want)
 		}

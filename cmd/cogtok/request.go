@@ -3,9 +3,10 @@ package main
 import "strconv"
 
 // request returns the JSON-RPC request for the call, a line. Nobody can be
-// asked ("interactive": false): a question is the full client's job.
+// asked ("interactive": false) or signed in ("session_only"): that is the full
+// client's job, so that no password is sent twice, once in vain.
 func (c call) request() []byte {
-	line := append(make([]byte, 0, 512), `{"jsonrpc":"2.0","id":1,"method":"token","params":{"interactive":false`...)
+	line := append(make([]byte, 0, 512), `{"jsonrpc":"2.0","id":1,"method":"token","params":{"interactive":false,"session_only":true`...)
 	line = appendMember(line, "profile", c.profile)
 	line = appendMember(line, "type", c.typ)
 	line = appendMember(line, "config", c.config)

@@ -13,15 +13,15 @@ func TestRequest(t *testing.T) {
 		call call
 		want string
 	}{
-		{call{minTTL: noMinTTL}, `{"interactive":false}`},
-		{call{minTTL: 0}, `{"interactive":false,"min_ttl":0}`},
+		{call{minTTL: noMinTTL}, `{"interactive":false,"session_only":true}`},
+		{call{minTTL: 0}, `{"interactive":false,"session_only":true,"min_ttl":0}`},
 		{
 			call{profile: "prod", typ: "id", config: "/c", minTTL: 120, force: true, quiet: true, output: "header", socket: "/s"},
-			`{"interactive":false,"profile":"prod","type":"id","config":"/c","min_ttl":120,"force":true}`,
+			`{"interactive":false,"session_only":true,"profile":"prod","type":"id","config":"/c","min_ttl":120,"force":true}`,
 		},
 		{
 			call{profile: "a\"b\\c\n\x01\x7f\u2028é", minTTL: noMinTTL},
-			`{"interactive":false,"profile":"a\"b\\c\u000a\u0001` + "\x7f\u2028é" + `"}`,
+			`{"interactive":false,"session_only":true,"profile":"a\"b\\c\u000a\u0001` + "\x7f\u2028é" + `"}`,
 		},
 	} {
 		want := `{"jsonrpc":"2.0","id":1,"method":"token","params":` + tt.want + "}\n"
@@ -46,7 +46,7 @@ func FuzzRequest(f *testing.F) {
 		if err := json.Unmarshal(line, &got); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		want := map[string]any{"interactive": false, "min_ttl": float64(minTTL)}
+		want := map[string]any{"interactive": false, "session_only": true, "min_ttl": float64(minTTL)}
 		if profile != "" {
 			want["profile"] = profile
 		}
