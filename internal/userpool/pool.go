@@ -163,13 +163,6 @@ func (p *Pool) UpdateClient(client Client) Client {
 	return p.setClient(client)
 }
 
-// DeleteClient removes an app client.
-func (p *Pool) DeleteClient(id string) {
-	p.server.mu.Lock()
-	defer p.server.mu.Unlock()
-	delete(p.clients, id)
-}
-
 func (p *Pool) setClient(client Client) Client {
 	if client.Flows == nil {
 		client.Flows = []string{"ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}

@@ -209,16 +209,6 @@ func (p *Pool) DeleteUser(name string) {
 	p.change(name, func(u *user) { delete(p.users, p.fold(u.username)) })
 }
 
-// SetAttribute sets an attribute, or removes it with an empty value.
-func (p *Pool) SetAttribute(name, attribute, value string) {
-	p.change(name, func(u *user) {
-		u.attributes[attribute] = value
-		if value == "" {
-			delete(u.attributes, attribute)
-		}
-	})
-}
-
 // SetGroups replaces a user's groups.
 func (p *Pool) SetGroups(name string, groups ...string) {
 	p.change(name, func(u *user) { u.groups = slices.Clone(groups) })
