@@ -28,6 +28,11 @@ type Agent interface {
 	// Reload reads the config again. A broken config is an error and the one
 	// in force stays.
 	Reload(ctx context.Context, c Caller, r None) (ReloadResult, error)
+	// Devices lists the devices that the user pool knows of the profile's user.
+	// It needs a session.
+	Devices(ctx context.Context, c Caller, r DevicesRequest) (DeviceList, error)
+	// ForgetDevice makes the user pool forget a device: this one, unless another is named.
+	ForgetDevice(ctx context.Context, c Caller, r ForgetDeviceRequest) (None, error)
 	// Version says which agent this is.
 	Version(ctx context.Context, c Caller, r None) (Version, error)
 	// Stop ends the agent after the calls in flight.
@@ -64,6 +69,12 @@ const (
 	PromptConfirm     = "confirm"      // the answer is "y" or "n"; anything else counts as "n"
 	PromptChoice      = "choice"       // the answer is one of Choices
 	PromptNotice      = "notice"       // only shown; the answer is empty
+	// PromptBrowser has the address of a sign-in page in URL, to be opened in a
+	// browser. The answer is the address at which the browser ends up, pasted by
+	// the person. Whoever has nothing to paste need not answer: the browser
+	// comes to the agent by itself, and the call ends. An empty answer says that
+	// nothing will be pasted.
+	PromptBrowser = "browser"
 )
 
 // A Prompt is a question to the person behind a call.
@@ -73,6 +84,9 @@ type Prompt struct {
 	Echo    bool     `json:"echo"`              // false: don't show what is typed
 	Profile string   `json:"profile,omitempty"` // the profile that is being signed in
 	Choices []string `json:"choices,omitempty"` // for PromptChoice
+	// URL is the page to open for PromptBrowser. For a PromptNotice it may be an
+	// otpauth: address, to be shown as a QR code; the text says the same.
+	URL string `json:"url,omitempty"`
 }
 
 // None is the request or result of a method that has none.
@@ -95,6 +109,9 @@ type TokenRequest struct {
 	Force bool `json:"force,omitempty"`
 	// SessionOnly fails with KindLoginRequired instead of signing in.
 	SessionOnly bool `json:"session_only,omitempty"`
+	// Scopes are those that the token must have, instead of the profile's. Only
+	// OAuth flows give others than aws.cognito.signin.user.admin.
+	Scopes []string `json:"scopes,omitempty"`
 }
 
 // A Token is the result of the token method, and of `cogtok token --output json`.
@@ -120,6 +137,9 @@ type LoginRequest struct {
 	Profile string `json:"profile,omitempty"`
 	// Password is used instead of the stored one or of asking.
 	Password Secret `json:"-"`
+	// Reset sets a new password first, by a code that Cognito sends ("forgot
+	// password").
+	Reset bool `json:"reset,omitempty"`
 }
 
 // A LogoutRequest ends a session.
@@ -140,6 +160,38 @@ type LogoutResult struct {
 	ValidUntil *time.Time `json:"valid_until,omitempty"`
 	// Warning tells what went wrong at Cognito though the session is gone here.
 	Warning string `json:"warning,omitempty"`
+	// BrowserURL is the page that ends managed login's own session, a cookie of
+	// at most an hour in the browser; empty where there is none.
+	BrowserURL string `json:"browser_url,omitempty"`
+}
+
+// A DevicesRequest asks for a user's devices.
+type DevicesRequest struct {
+	Profile string `json:"profile,omitempty"`
+}
+
+// A ForgetDeviceRequest names a device.
+type ForgetDeviceRequest struct {
+	Profile string `json:"profile,omitempty"`
+	Key     string `json:"key,omitempty"` // empty: this machine's
+}
+
+// A DeviceList is what a user pool knows of a user's devices.
+type DeviceList struct {
+	Profile string   `json:"profile"`
+	Devices []Device `json:"devices"`
+}
+
+// A Device is one that a user has signed in from. Its key is no secret.
+type Device struct {
+	Key      string    `json:"key"`
+	Name     string    `json:"name,omitempty"`
+	LastIP   string    `json:"last_ip,omitempty"`
+	LastUsed time.Time `json:"last_used,omitzero"`
+	Created  time.Time `json:"created,omitzero"`
+	// Remembered devices may stand for a second factor.
+	Remembered bool `json:"remembered"`
+	Current    bool `json:"current"` // this machine, for this user
 }
 
 // A StatusRequest asks about one profile, or about all when Profile is empty.
@@ -191,10 +243,11 @@ type ProfileStatus struct {
 const (
 	SecretPassword     = "password"
 	SecretClientSecret = "client-secret"
+	SecretTOTPSeed     = "totp-seed" // base32: what an authenticator app makes codes of
 )
 
 // SecretKinds are the kinds that SetSecret takes, in the order of listing.
-var SecretKinds = []string{SecretPassword, SecretClientSecret}
+var SecretKinds = []string{SecretPassword, SecretClientSecret, SecretTOTPSeed}
 
 // A SecretRequest names a secret.
 type SecretRequest struct {

@@ -115,6 +115,16 @@ func (c *Client) ListSecrets(ctx context.Context, who Caller, r StatusRequest) (
 	return do[SecretList](ctx, c, who, "secret.list", callTimeout, r)
 }
 
+// Devices implements Agent.
+func (c *Client) Devices(ctx context.Context, who Caller, r DevicesRequest) (DeviceList, error) {
+	return do[DeviceList](ctx, c, who, "device.list", callTimeout, r)
+}
+
+// ForgetDevice implements Agent.
+func (c *Client) ForgetDevice(ctx context.Context, who Caller, r ForgetDeviceRequest) (None, error) {
+	return do[None](ctx, c, who, "device.forget", callTimeout, r)
+}
+
 // Reload implements Agent.
 func (c *Client) Reload(ctx context.Context, who Caller, r None) (ReloadResult, error) {
 	return do[ReloadResult](ctx, c, who, "reload", callTimeout, r)

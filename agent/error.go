@@ -75,6 +75,8 @@ const (
 	KindAWSCredentials     Kind = "aws_credentials" // admin-password: missing, expired or without the right
 	KindRefused            Kind = "refused"         // Cognito said no in a way not listed here
 	KindUnexpectedIdentity Kind = "unexpected_identity"
+	KindScopeRefused       Kind = "scope_refused"     // the app client may not ask for a scope
+	KindChallengeRefused   Kind = "challenge_refused" // the user pool took no answer to its custom challenges
 
 	KindStore Kind = "store_unavailable"
 )
@@ -101,7 +103,7 @@ var kindCodes = map[Kind]Code{
 	KindCodeWrong: CodeRefused, KindFlowNotEnabled: CodeRefused, KindUnknownChallenge: CodeRefused,
 	KindClientSecret: CodeRefused, KindClientNotFound: CodeRefused, KindClientMismatch: CodeRefused,
 	KindLambda: CodeRefused, KindForbidden: CodeRefused, KindAWSCredentials: CodeRefused, KindRefused: CodeRefused,
-	KindUnexpectedIdentity: CodeRefused,
+	KindUnexpectedIdentity: CodeRefused, KindScopeRefused: CodeRefused, KindChallengeRefused: CodeRefused,
 
 	KindStore: CodeStore,
 }

@@ -84,6 +84,16 @@ func (s *scripted) ListSecrets(_ context.Context, _ Caller, r StatusRequest) (Se
 	return SecretList{Secrets: []SecretEntry{{Profile: "prod", Kind: SecretPassword, Store: "keychain"}}}, nil
 }
 
+func (s *scripted) Devices(_ context.Context, _ Caller, r DevicesRequest) (DeviceList, error) {
+	s.note("device.list %s", r.Profile)
+	return DeviceList{Profile: "prod", Devices: []Device{{Key: "us-east-1_abc"}}}, nil
+}
+
+func (s *scripted) ForgetDevice(_ context.Context, _ Caller, r ForgetDeviceRequest) (None, error) {
+	s.note("device.forget %s %s", r.Profile, r.Key)
+	return None{}, nil
+}
+
 func (s *scripted) Reload(context.Context, Caller, None) (ReloadResult, error) {
 	s.note("reload")
 	return ReloadResult{Config: "/home/rob/config.yaml", Profiles: 2}, nil

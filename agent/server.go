@@ -10,6 +10,8 @@ import (
 // methods is the protocol: what a client may call, and which method of Agent
 // answers. docs/protocol.md has the params and results of each.
 var methods = map[string]method{
+	"device.forget": handle(Agent.ForgetDevice),
+	"device.list":   handle(Agent.Devices),
 	"login":         handleSecret(loginParams.request, Agent.Login),
 	"logout":        handle(Agent.Logout),
 	"reload":        handle(Agent.Reload),

@@ -105,6 +105,14 @@ func (s *scripted) ListSecrets(_ context.Context, _ agent.Caller, r agent.Status
 	return agent.SecretList{Secrets: []agent.SecretEntry{{Profile: "prod", Kind: "password", Store: "keychain"}}}, s.called("list %s", r.Profile)
 }
 
+func (s *scripted) Devices(_ context.Context, _ agent.Caller, r agent.DevicesRequest) (agent.DeviceList, error) {
+	return agent.DeviceList{Profile: "prod"}, s.called("devices of %s", r.Profile)
+}
+
+func (s *scripted) ForgetDevice(_ context.Context, _ agent.Caller, r agent.ForgetDeviceRequest) (agent.None, error) {
+	return agent.None{}, s.called("forget device %q of %s", r.Key, r.Profile)
+}
+
 func (s *scripted) Reload(context.Context, agent.Caller, agent.None) (agent.ReloadResult, error) {
 	return agent.ReloadResult{Config: "/c.yaml", Profiles: 2}, s.called("reload")
 }

@@ -31,6 +31,11 @@ func (s *steady) ListSecrets(ctx context.Context, c agent.Caller, r agent.Status
 	return twice(ctx, s, func(a *agent.Client) (agent.SecretList, error) { return a.ListSecrets(ctx, c, r) })
 }
 
+// Devices implements agent.Agent.
+func (s *steady) Devices(ctx context.Context, c agent.Caller, r agent.DevicesRequest) (agent.DeviceList, error) {
+	return twice(ctx, s, func(a *agent.Client) (agent.DeviceList, error) { return a.Devices(ctx, c, r) })
+}
+
 // Version implements agent.Agent. It waits for aliveLimit at most.
 func (s *steady) Version(ctx context.Context, _ agent.Caller, _ agent.None) (agent.Version, error) {
 	return twice(ctx, s, func(a *agent.Client) (agent.Version, error) { return alive(ctx, a) })

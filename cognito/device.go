@@ -9,6 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+
+	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/agent/session"
+	"github.com/cogtok/cogtok/profiles"
 )
 
 // confirmDevice registers this device where the pool tracks devices, and
@@ -51,4 +55,59 @@ func newDeviceVerifier(group, key, password string, salt []byte) *types.DeviceSe
 		Salt:             aws.String(base64.StdEncoding.EncodeToString(pad(number))),
 		PasswordVerifier: aws.String(base64.StdEncoding.EncodeToString(pad(verifier))),
 	}
+}
+
+// Devices implements session.Provider. Cognito lists 60 at most; nobody has more
+// machines.
+func (p *Provider) Devices(ctx context.Context, profile profiles.Profile, g session.Grant) ([]agent.Device, error) {
+	client, err := p.client(profile, nil)
+	if err != nil {
+		return nil, err
+	}
+	out, err := call(ctx, p, resendTemporary, client.ListDevices, &cip.ListDevicesInput{AccessToken: aws.String(g.AccessToken)})
+	if err != nil {
+		return nil, p.failure(ctx, attempt{op: opDevice, profile: profile, secrets: secrets{g.AccessToken}}, err)
+	}
+	devices := []agent.Device{}
+	for _, d := range out.Devices {
+		devices = append(devices, describeDevice(d, secrets{g.AccessToken}))
+	}
+	return devices, nil
+}
+
+// describeDevice reads what Cognito tells of a device, which for its name is
+// what some program has made up.
+func describeDevice(d types.DeviceType, hide secrets) agent.Device {
+	device := agent.Device{Key: hide.redact(aws.ToString(d.DeviceKey), 60)}
+	if d.DeviceCreateDate != nil {
+		device.Created = d.DeviceCreateDate.UTC()
+	}
+	if d.DeviceLastAuthenticatedDate != nil {
+		device.LastUsed = d.DeviceLastAuthenticatedDate.UTC()
+	}
+	for _, attribute := range d.DeviceAttributes {
+		value := hide.redact(aws.ToString(attribute.Value), 100)
+		switch aws.ToString(attribute.Name) {
+		case "device_name":
+			device.Name = value
+		case "last_ip_used":
+			device.LastIP = value
+		case "dev:device_remembered_status", "device_status":
+			device.Remembered = value == "remembered" || value == "valid"
+		}
+	}
+	return device
+}
+
+// ForgetDevice implements session.Provider.
+func (p *Provider) ForgetDevice(ctx context.Context, profile profiles.Profile, g session.Grant, key string) error {
+	client, err := p.client(profile, nil)
+	if err != nil {
+		return err
+	}
+	_, err = call(ctx, p, resendTemporary, client.ForgetDevice, &cip.ForgetDeviceInput{AccessToken: aws.String(g.AccessToken), DeviceKey: aws.String(key)})
+	if err != nil {
+		return p.failure(ctx, attempt{op: opDevice, profile: profile, secrets: secrets{g.AccessToken}}, err)
+	}
+	return nil
 }

@@ -71,3 +71,8 @@ func (p *Provider) SignOutEverywhere(ctx context.Context, profile profiles.Profi
 	}
 	return nil
 }
+
+// LogoutURL implements session.Provider.
+func (p *Provider) LogoutURL(ctx context.Context, profile profiles.Profile) (string, error) {
+	return "", nil
+}

@@ -22,12 +22,14 @@ const (
 	opRefresh
 	opRevoke
 	opSignOut
+	opDevice // ListDevices, ForgetDevice
 
 	opPassword  = opStart | opVerifier // where a password is judged
 	opChallenge = opCode | opNewPassword
 	opSignIn    = opPassword | opChallenge
 	opRenew     = opRefresh | opRevoke // where a refresh token is judged
-	opAny       = opSignIn | opRenew | opSignOut
+	opAccess    = opSignOut | opDevice // where an access token is judged
+	opAny       = opSignIn | opRenew | opAccess
 )
 
 // String is for the log.
@@ -45,6 +47,8 @@ func (o operation) String() string {
 		return "renewing"
 	case opRevoke:
 		return "revoking"
+	case opDevice:
+		return "looking after devices"
 	}
 	return "signing out everywhere"
 }
@@ -120,8 +124,8 @@ var rules = []rule{
 	{opAny, "TooManyFailedAttemptsException", "", agent.KindTooManyAttempts, "too many failed attempts: Cognito refuses more for a while", "wait, then: cogtok login {profile}"},
 	{opAny, "NotAuthorizedException", "is disabled", agent.KindUserDisabled, "the user {user} is disabled", "ask who runs the user pool {pool}"},
 	{opPassword, "NotAuthorizedException", "temporary password", agent.KindPasswordExpired, "the temporary password has expired", "ask who runs the user pool {pool} for a new one"},
-	{opRenew | opSignOut, "UserNotFoundException", "", agent.KindLoginRequired, "the user doesn't exist any more", hintLogin},
-	{opRenew | opSignOut, "NotAuthorizedException", "user does not exist", agent.KindLoginRequired, "the user doesn't exist any more", hintLogin},
+	{opRenew | opAccess, "UserNotFoundException", "", agent.KindLoginRequired, "the user doesn't exist any more", hintLogin},
+	{opRenew | opAccess, "NotAuthorizedException", "user does not exist", agent.KindLoginRequired, "the user doesn't exist any more", hintLogin},
 	{opAny, "UserNotFoundException", "", agent.KindUserNotFound, "there is no user {user} in the user pool {pool}", "check `username` in the config"},
 	{opPassword, "NotAuthorizedException", "user does not exist|user not authorized", agent.KindUserNotFound, "there is no user {user} in the user pool {pool}", "check `username` in the config"},
 	{opAny, "UserNotConfirmedException", "", agent.KindUserNotConfirmed, "the user {user} is not confirmed yet", "confirm with the code that was sent at sign-up, or ask who runs the user pool {pool}"},
@@ -138,9 +142,12 @@ var rules = []rule{
 	{opRenew, "NotAuthorizedException", "", agent.KindLoginRequired, "sign-in needed: Cognito refuses to renew the session", hintLogin},
 	{opRevoke, "UnsupportedTokenTypeException", "", agent.KindRefused, "Cognito doesn't revoke tokens of this type", ""},
 
-	// The access token of a global sign-out.
+	// The access token of a global sign-out, and of what concerns devices.
 	{opSignOut, "NotAuthorizedException", "scope", agent.KindRefused, "the access token lacks the scope aws.cognito.signin.user.admin", "run: cogtok logout --revoke {profile}"},
-	{opSignOut, "NotAuthorizedException", "", agent.KindLoginRequired, "Cognito doesn't take the access token any more", hintLogin},
+	{opDevice, "NotAuthorizedException", "scope", agent.KindRefused, "the access token lacks the scope aws.cognito.signin.user.admin", ""},
+	{opDevice, "ResourceNotFoundException", "device", agent.KindRefused, "the user pool doesn't know this device", "see: cogtok device list {profile}"},
+	{opDevice, "InvalidUserPoolConfigurationException", "", agent.KindRefused, "the user pool doesn't track devices", ""},
+	{opAccess, "NotAuthorizedException", "", agent.KindLoginRequired, "Cognito doesn't take the access token any more", hintLogin},
 }
 
 func (r rule) isFor(code string) bool { return slices.Contains(strings.Split(r.codes, "|"), code) }
@@ -170,7 +177,7 @@ func (p *Provider) refusal(a attempt, answer answer) *agent.Error {
 		return errorf(a.profile, agent.KindRefused, "%s doesn't know how to do this: %s", host(a.profile), a.doing())
 	case answer.status >= 500:
 		return nonsense(a.profile, answer)
-	case a.op == opRevoke || a.op == opSignOut, answer.code != "InvalidParameterException":
+	case a.op&(opRevoke|opAccess) != 0, answer.code != "InvalidParameterException":
 		return errorf(a.profile, agent.KindRefused, "Cognito refuses (%s)", a.secrets.typeName(answer.code)).WithHint("see: cogtok agent log")
 	}
 	return errorf(a.profile, agent.KindRefused, "Cognito doesn't take the request as it is (%s)", a.secrets.typeName(answer.code)).WithHint(hintIDs)

@@ -25,6 +25,8 @@ const (
 
 // A pool stands in for a Provider with a user pool behind it.
 type pool struct {
+	device string // this machine's key
+
 	now    func() time.Time // the server's clock
 	life   time.Duration
 	again  bool // a refresh gives the last tokens again, as a cache would
@@ -183,6 +185,20 @@ func (f *pool) SignOutEverywhere(_ context.Context, _ profiles.Profile, g Grant)
 	}
 	f.everyone++
 	clear(f.valid)
+	return f.fail
+}
+
+func (f *pool) LogoutURL(context.Context, profiles.Profile) (string, error) { return "", nil }
+
+func (f *pool) Devices(context.Context, profiles.Profile, Grant) ([]agent.Device, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return []agent.Device{{Key: f.device}}, f.fail
+}
+
+func (f *pool) ForgetDevice(context.Context, profiles.Profile, Grant, string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return f.fail
 }
 

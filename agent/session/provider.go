@@ -24,6 +24,13 @@ type Provider interface {
 	Revoke(ctx context.Context, p profiles.Profile, clientSecret agent.Secret, g Grant) error
 	// SignOutEverywhere ends all sessions of g's user (GlobalSignOut).
 	SignOutEverywhere(ctx context.Context, p profiles.Profile, g Grant) error
+	// LogoutURL is the page that ends managed login's session in the browser;
+	// empty for a profile that doesn't sign in there.
+	LogoutURL(ctx context.Context, p profiles.Profile) (string, error)
+	// Devices lists the devices of g's user, and ForgetDevice ends one. g has
+	// an access token that has not expired.
+	Devices(ctx context.Context, p profiles.Profile, g Grant) ([]agent.Device, error)
+	ForgetDevice(ctx context.Context, p profiles.Profile, g Grant, key string) error
 }
 
 // NotSent wraps the error of a sign-in that came to nothing before a password,
@@ -43,6 +50,32 @@ type Login struct {
 	Password func(ctx context.Context) (agent.Secret, error)
 	// Prompter asks the person; nil: nobody can be asked.
 	Prompter agent.Prompter
+	// Code returns a code of the user's authenticator app without asking, from
+	// what the user has entrusted for that. An empty one means that nothing is.
+	Code func(ctx context.Context) (agent.Secret, error)
+	// Devices keeps the devices that this machine is to the user pool.
+	Devices DeviceStore
+	// KnownAs is Cognito's name for the user at the last sign-in; empty if there
+	// was none.
+	KnownAs string
+	// Reset says that the password is forgotten and a new one is to be set.
+	Reset bool
+}
+
+// A DeviceStore keeps devices by Cognito's name for the user, whatever the user
+// types to sign in.
+type DeviceStore interface {
+	// Load returns the zero Device when there is none, or none can be read.
+	Load(ctx context.Context, username string) Device
+	Save(ctx context.Context, username string, d Device) error
+	Forget(ctx context.Context, username string) error
+}
+
+// A Device is one that a user pool knows. See
+// https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-device-tracking.html
+type Device struct {
+	Key, GroupKey string
+	Password      agent.Secret // proves that this is the device
 }
 
 // SignedIn is the outcome of a sign-in.

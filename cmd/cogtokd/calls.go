@@ -78,6 +78,14 @@ func (w *watched) ListSecrets(ctx context.Context, c agent.Caller, r agent.Statu
 	return call(w, "secret.list", func(r agent.StatusRequest) string { return r.Profile }, w.Agent.ListSecrets)(ctx, c, r)
 }
 
+func (w *watched) Devices(ctx context.Context, c agent.Caller, r agent.DevicesRequest) (agent.DeviceList, error) {
+	return call(w, "device.list", func(r agent.DevicesRequest) string { return r.Profile }, w.Agent.Devices)(ctx, c, r)
+}
+
+func (w *watched) ForgetDevice(ctx context.Context, c agent.Caller, r agent.ForgetDeviceRequest) (agent.None, error) {
+	return call(w, "device.forget", func(r agent.ForgetDeviceRequest) string { return r.Profile }, w.Agent.ForgetDevice)(ctx, c, r)
+}
+
 func (w *watched) Reload(ctx context.Context, c agent.Caller, r agent.None) (agent.ReloadResult, error) {
 	return call(w, "reload", func(agent.None) string { return "" }, w.Agent.Reload)(ctx, c, r)
 }
