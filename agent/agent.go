@@ -212,6 +212,7 @@ type Status struct {
 const (
 	StateSignedIn  = "signed-in"
 	StateSignedOut = "signed-out"
+	StateReady     = "ready"   // client-credentials: a token is got when one is asked for
 	StateLocked    = "locked"  // `store: file` without its passphrase
 	StateUnknown   = "unknown" // the store can't be read now
 )

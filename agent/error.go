@@ -75,6 +75,8 @@ const (
 	KindAWSCredentials     Kind = "aws_credentials" // admin-password: missing, expired or without the right
 	KindRefused            Kind = "refused"         // Cognito said no in a way not listed here
 	KindUnexpectedIdentity Kind = "unexpected_identity"
+	KindDeviceUnknown      Kind = "device_unknown"    // Cognito doesn't know the device, or not any more
+	KindPasskey            Kind = "passkey"           // the user signs in with one, in a browser
 	KindScopeRefused       Kind = "scope_refused"     // the app client may not ask for a scope
 	KindChallengeRefused   Kind = "challenge_refused" // the user pool took no answer to its custom challenges
 
@@ -103,7 +105,7 @@ var kindCodes = map[Kind]Code{
 	KindCodeWrong: CodeRefused, KindFlowNotEnabled: CodeRefused, KindUnknownChallenge: CodeRefused,
 	KindClientSecret: CodeRefused, KindClientNotFound: CodeRefused, KindClientMismatch: CodeRefused,
 	KindLambda: CodeRefused, KindForbidden: CodeRefused, KindAWSCredentials: CodeRefused, KindRefused: CodeRefused,
-	KindUnexpectedIdentity: CodeRefused, KindScopeRefused: CodeRefused, KindChallengeRefused: CodeRefused,
+	KindUnexpectedIdentity: CodeRefused, KindDeviceUnknown: CodeRefused, KindPasskey: CodeRefused, KindScopeRefused: CodeRefused, KindChallengeRefused: CodeRefused,
 
 	KindStore: CodeStore,
 }

@@ -56,7 +56,9 @@ func (a adminAPI) initiate(ctx context.Context, f flow, parameters map[string]st
 	if err != nil {
 		return step{}, err
 	}
-	return newStep(out.ChallengeName, out.ChallengeParameters, out.Session, out.AuthenticationResult, out.ResultMetadata), nil
+	next := newStep(out.ChallengeName, out.ChallengeParameters, out.Session, out.AuthenticationResult, out.ResultMetadata)
+	next.available = out.AvailableChallenges
+	return next, nil
 }
 
 func (a adminAPI) respond(ctx context.Context, challenge, session string, responses map[string]string) (step, error) {

@@ -21,17 +21,21 @@ type authAPI interface {
 	respond(ctx context.Context, challenge, session string, responses map[string]string) (step, error)
 }
 
+// A challengeName is one of the API's names of challenges.
+type challengeName = types.ChallengeNameType
+
 // A step is what Cognito answers: the tokens, or a challenge.
 type step struct {
 	challenge  string
 	parameters map[string]string
 	session    string // may be absent on a challenge
 	result     *types.AuthenticationResultType
-	at         time.Time // the server's time; zero if it didn't say
+	at         time.Time       // the server's time; zero if it didn't say
+	available  []challengeName // SELECT_CHALLENGE: what can be chosen
 }
 
 func newStep(challenge types.ChallengeNameType, parameters map[string]string, session *string, result *types.AuthenticationResultType, about middleware.Metadata) step {
-	return step{string(challenge), parameters, aws.ToString(session), result, serverTime(about)}
+	return step{challenge: string(challenge), parameters: parameters, session: aws.ToString(session), result: result, at: serverTime(about)}
 }
 
 // serverTime is the Date of an answer (RFC 9110, section 6.6.1).
@@ -65,7 +69,9 @@ func (a unsignedAPI) initiate(ctx context.Context, f flow, parameters map[string
 	if err != nil {
 		return step{}, err
 	}
-	return newStep(out.ChallengeName, out.ChallengeParameters, out.Session, out.AuthenticationResult, out.ResultMetadata), nil
+	next := newStep(out.ChallengeName, out.ChallengeParameters, out.Session, out.AuthenticationResult, out.ResultMetadata)
+	next.available = out.AvailableChallenges
+	return next, nil
 }
 
 func (a unsignedAPI) respond(ctx context.Context, challenge, session string, responses map[string]string) (step, error) {

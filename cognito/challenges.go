@@ -20,10 +20,21 @@ type answerer func(ctx context.Context, s *signIn, st step) (step, error)
 
 // answerers are the challenges that can be answered, by ChallengeName.
 var answerers = map[string]answerer{
-	"PASSWORD_VERIFIER":     answerPasswordVerifier,
-	"NEW_PASSWORD_REQUIRED": answerNewPassword,
-	"SOFTWARE_TOKEN_MFA":    answerSoftwareToken,
-	"SMS_MFA":               answerSMS,
+	"SELECT_CHALLENGE":         answerSelectChallenge,
+	"PASSWORD":                 answerFactor,
+	"PASSWORD_SRP":             answerFactor,
+	"PASSWORD_VERIFIER":        answerPasswordVerifier,
+	"WEB_AUTHN":                answerPasskey,
+	"EMAIL_OTP":                answerSentCode,
+	"SMS_OTP":                  answerSentCode,
+	"SMS_MFA":                  answerSentCode,
+	"SOFTWARE_TOKEN_MFA":       answerSoftwareToken,
+	"SELECT_MFA_TYPE":          answerSelectMFA,
+	"MFA_SETUP":                answerMFASetup,
+	"NEW_PASSWORD_REQUIRED":    answerNewPassword,
+	"CUSTOM_CHALLENGE":         answerCustom,
+	"DEVICE_SRP_AUTH":          answerDeviceSRP,
+	"DEVICE_PASSWORD_VERIFIER": answerDeviceVerifier,
 }
 
 // errStartAgain means that Cognito's session for the challenge is spent, and
@@ -34,11 +45,13 @@ var errStartAgain = errors.New("start the sign-in again")
 // run signs in: it answers whatever challenge comes, after any other, until
 // there are tokens.
 func (s *signIn) run(ctx context.Context) (session.Grant, error) {
-	st, err := s.start(ctx)
+	st, err := s.begin(ctx)
 	for range maxSteps {
 		switch {
 		case errors.Is(err, errStartAgain):
 			st, err = s.start(ctx)
+		case err != nil && s.canMend(err):
+			err = s.mend(ctx, err)
 		case err != nil:
 			return session.Grant{}, err
 		case st.result != nil:
@@ -48,6 +61,49 @@ func (s *signIn) run(ctx context.Context) (session.Grant, error) {
 		}
 	}
 	return session.Grant{}, errorf(s.profile, agent.KindService, "the sign-in came to no end within %d steps", maxSteps)
+}
+
+// begin is the first start, after the password was reset if that is wanted.
+func (s *signIn) begin(ctx context.Context) (step, error) {
+	if s.login.Reset {
+		if err := s.resetPassword(ctx, false); err != nil {
+			return step{}, err
+		}
+	}
+	return s.start(ctx)
+}
+
+// A mending puts right what keeps a user from signing in, and returns nil or
+// what is in the way of that.
+type mending struct {
+	person bool // it takes one
+	do     func(context.Context, *signIn) error
+}
+
+// mendings are what can be put right during a sign-in, by what it fails with.
+var mendings = map[agent.Kind]mending{
+	agent.KindDeviceUnknown:    {false, forgetDevice},
+	agent.KindPasswordReset:    {true, func(ctx context.Context, s *signIn) error { return s.resetPassword(ctx, true) }},
+	agent.KindUserNotConfirmed: {true, confirmSignUp},
+}
+
+// canMend reports whether what a sign-in failed with can be put right. Each kind
+// is put right once.
+func (s *signIn) canMend(err error) bool {
+	m, ok := mendings[agent.KindOf(err)]
+	return ok && !s.once[string(agent.KindOf(err))] && (!m.person || s.login.Prompter != nil)
+}
+
+func (s *signIn) mend(ctx context.Context, err error) error {
+	s.once[string(agent.KindOf(err))] = true
+	failed := mendings[agent.KindOf(err)].do(ctx, s)
+	switch agent.KindOf(failed) {
+	case "":
+		return errStartAgain
+	case agent.KindPromptUnanswered:
+		return err // which says what is to be done
+	}
+	return failed
 }
 
 func (s *signIn) answer(ctx context.Context, st step) (step, error) {
@@ -62,6 +118,7 @@ func (s *signIn) answer(ctx context.Context, st step) (step, error) {
 	for _, key := range []string{"USERNAME", "USER_ID_FOR_SRP"} {
 		if name := st.parameters[key]; name != "" {
 			s.username = name
+			s.useDevice(ctx, name)
 			break
 		}
 	}
@@ -73,28 +130,13 @@ func (s *signIn) answer(ctx context.Context, st step) (step, error) {
 func (s *signIn) respond(ctx context.Context, op operation, st step, responses map[string]string) (step, error) {
 	responses["USERNAME"] = s.username
 	s.addSecretHash(responses)
+	s.addDevice(responses)
 	s.remember(responses)
 	next, err := s.api.respond(ctx, st.challenge, st.session, responses)
 	if err != nil {
 		return step{}, s.failed(ctx, op, err)
 	}
 	return next, nil
-}
-
-// ask puts a question to the person. what names the thing that is asked for,
-// for the error when there is nobody to ask.
-func (s *signIn) ask(ctx context.Context, what string, prompt agent.Prompt) (agent.Secret, error) {
-	if s.login.Prompter == nil {
-		return agent.Secret{}, errorf(s.profile, agent.KindPromptNeeded, "Cognito asks for %s, and nobody can be asked here", what).
-			WithHint("run: cogtok login %s", shown(s.profile.Name))
-	}
-	prompt.Profile = s.profile.Name
-	prompt.Text = printable.Limit(prompt.Text, 300)
-	answer, err := s.login.Prompter.Ask(ctx, prompt)
-	if err != nil {
-		return agent.Secret{}, agent.AsError(err)
-	}
-	return answer, nil
 }
 
 // unknownChallenge names the challenge and its parameters. The values are not

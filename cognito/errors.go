@@ -38,9 +38,8 @@ func (s *signIn) failed(ctx context.Context, op operation, err error) error {
 		op: op, profile: s.profile, box: s.flow.box, clientSecret: s.login.ClientSecret,
 		secrets: s.secrets, srp: op == opVerifier,
 	}, err)
-	// There is no password in SRP's first request. A wrong client secret counts
-	// all the same: Cognito locks the user for it too.
-	if op == opStart && s.flow.again == resendTemporary && agent.KindOf(err) != agent.KindClientSecret {
+	// A wrong client secret counts as a try too: Cognito locks the user for it.
+	if !s.tried && agent.KindOf(err) != agent.KindClientSecret {
 		return session.NotSent{Err: err}
 	}
 	return err

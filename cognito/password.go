@@ -1,6 +1,7 @@
 package cognito
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -10,7 +11,10 @@ import (
 )
 
 // passwordParameters begins USER_PASSWORD_AUTH and ADMIN_USER_PASSWORD_AUTH.
-func passwordParameters(s *signIn) (map[string]string, error) {
+func passwordParameters(ctx context.Context, s *signIn) (map[string]string, error) {
+	if err := s.needPassword(ctx); err != nil {
+		return nil, err
+	}
 	return map[string]string{"PASSWORD": s.password.Reveal()}, nil
 }
 

@@ -70,5 +70,5 @@ func (p *Provider) SignIn(ctx context.Context, profile profiles.Profile, login s
 	if err != nil {
 		return session.SignedIn{NewPassword: s.changedPassword}, err
 	}
-	return session.SignedIn{Grant: grant, NewPassword: s.changedPassword}, nil
+	return session.SignedIn{Grant: grant, NewPassword: s.changedPassword, DeviceRemembered: s.remembered}, nil
 }

@@ -16,41 +16,44 @@ type operation uint
 
 const (
 	opStart       operation = 1 << iota // InitiateAuth, AdminInitiateAuth
+	opFactor                            // the answer to SELECT_CHALLENGE, PASSWORD, PASSWORD_SRP
 	opVerifier                          // the answer to PASSWORD_VERIFIER
-	opCode                              // the answer to SOFTWARE_TOKEN_MFA, SMS_MFA
+	opCode                              // the answer to a challenge for a code, or to SELECT_MFA_TYPE
 	opNewPassword                       // the answer to NEW_PASSWORD_REQUIRED
+	opSetup                             // setting up a second factor, up to the answer to MFA_SETUP
+	opCustom                            // the answer to CUSTOM_CHALLENGE
+	opDeviceProof                       // the answers to DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER
+	opAccount                           // resetting a password, confirming a user
 	opRefresh
 	opRevoke
 	opSignOut
 	opDevice // ListDevices, ForgetDevice
 
-	opPassword  = opStart | opVerifier // where a password is judged
-	opChallenge = opCode | opNewPassword
-	opSignIn    = opPassword | opChallenge
+	opPassword  = opStart | opFactor | opVerifier // where a password is judged
+	opChallenge = opCode | opNewPassword | opSetup | opCustom | opDeviceProof
+	opSignIn    = opPassword | opChallenge | opAccount
 	opRenew     = opRefresh | opRevoke // where a refresh token is judged
 	opAccess    = opSignOut | opDevice // where an access token is judged
 	opAny       = opSignIn | opRenew | opAccess
 )
 
 // String is for the log.
-func (o operation) String() string {
-	switch o {
-	case opStart:
-		return "beginning a sign-in"
-	case opVerifier:
-		return "proving the password"
-	case opCode:
-		return "answering with a code"
-	case opNewPassword:
-		return "setting a new password"
-	case opRefresh:
-		return "renewing"
-	case opRevoke:
-		return "revoking"
-	case opDevice:
-		return "looking after devices"
-	}
-	return "signing out everywhere"
+func (o operation) String() string { return operationNames[o] }
+
+var operationNames = map[operation]string{
+	opStart:       "beginning a sign-in",
+	opFactor:      "answering with the first factor",
+	opVerifier:    "proving the password",
+	opCode:        "answering with a code",
+	opNewPassword: "setting a new password",
+	opSetup:       "setting up a second factor",
+	opCustom:      "answering the custom challenge",
+	opDeviceProof: "proving the device",
+	opAccount:     "resetting the password or confirming the user",
+	opRefresh:     "renewing",
+	opRevoke:      "revoking",
+	opSignOut:     "signing out everywhere",
+	opDevice:      "looking after devices",
 }
 
 // A rule says what an error type means. The first rule that fits holds.
@@ -77,7 +80,7 @@ const (
 var rules = []rule{
 	// Trouble that says nothing of the user.
 	{opAny, "TooManyRequestsException|ThrottlingException", "", agent.KindThrottled, "Cognito gets too many requests for this AWS account", hintAgain},
-	{opPassword, "LimitExceededException", "", agent.KindTooManyAttempts, "too many attempts: Cognito refuses more for a while", "wait a few minutes"},
+	{opPassword | opAccount, "LimitExceededException", "", agent.KindTooManyAttempts, "too many attempts: Cognito refuses more for a while", "wait a few minutes"},
 	{opAny, "LimitExceededException", "", agent.KindThrottled, "a limit of Cognito's is exceeded for now", "wait a few minutes"},
 	{opAny, "InternalErrorException|InternalServerException|InternalFailure|ServiceUnavailable", "", agent.KindService, "Cognito has trouble of its own", hintAgain},
 	{opAny, "ForbiddenException", "", agent.KindForbidden, "the user pool's web ACL (AWS WAF) blocks the request", "ask who runs the user pool {pool}"},
@@ -87,9 +90,11 @@ var rules = []rule{
 	{opAny, "InvalidUserPoolConfigurationException", "", agent.KindRefused, "the user pool's configuration is not valid", "ask who runs the user pool {pool}"},
 
 	// The config doesn't fit the pool.
+	{opSignIn, "ResourceNotFoundException", "device", agent.KindDeviceUnknown, "the user pool doesn't know this device any more", hintLogin},
 	{opRenew, "ResourceNotFoundException", "device", agent.KindLoginRequired, "the user pool doesn't know this device any more", hintLogin},
 	{opAny, "ResourceNotFoundException", "client", agent.KindClientNotFound, "there is no app client {client} in the user pool {pool}", hintIDs},
 	{opAny, "ResourceNotFoundException", "", agent.KindClientNotFound, "there is no user pool {pool} with an app client {client} in {region}", hintIDs},
+	{opStart, "InvalidParameterException", "lambda trigger is not configured|trigger is not configured", agent.KindFlowNotEnabled, "the user pool {pool} has no Lambda triggers for `auth: {auth}`", "set another `auth`, or ask who runs the user pool"},
 	{opStart, "InvalidParameterException", "not enabled|auth method not supported|auth flow not supported", agent.KindFlowNotEnabled, "the app client {client} doesn't allow `auth: {auth}`", "tick {box} on the app client, or set another `auth`"},
 	{opRefresh, "InvalidParameterException", "not enabled", agent.KindFlowNotEnabled, "the app client {client} doesn't allow to renew tokens", "tick {box} on the app client, or turn on refresh token rotation"},
 	{opRefresh, "UnsupportedOperationException", "", agent.KindFlowNotEnabled, "the server refuses this way to renew tokens", "turn refresh token rotation off on the app client {client}"},
@@ -109,15 +114,21 @@ var rules = []rule{
 	{opSignIn, "CodeMismatchException|EnableSoftwareTokenMFAException", "", agent.KindCodeWrong, "the code was wrong", hintLogin},
 	{opSignIn, "ExpiredCodeException", "already been used", agent.KindCodeWrong, "the code was used already", "wait for the next code, then: cogtok login {profile}"},
 	{opSignIn, "ExpiredCodeException", "", agent.KindCodeExpired, "the code has expired", hintLogin},
-	{opNewPassword, "InvalidPasswordException", "", agent.KindPasswordPolicy, "the new password was refused: {text}", hintLogin},
-	{opNewPassword, "PasswordHistoryPolicyViolationException", "", agent.KindPasswordPolicy, "the new password was refused: it was used before", hintLogin},
+	{opNewPassword | opAccount, "InvalidPasswordException", "", agent.KindPasswordPolicy, "the new password was refused: {text}", hintLogin},
+	{opNewPassword | opAccount, "PasswordHistoryPolicyViolationException", "", agent.KindPasswordPolicy, "the new password was refused: it was used before", hintLogin},
 	{opNewPassword, "InvalidParameterException", "attribute", agent.KindRefused, "Cognito refuses the user attributes that were given", hintLogin},
 	{opNewPassword, "NotAuthorizedException", "cannot modify", agent.KindRefused, "Cognito lets no user attribute be set that has a value already", "ask who runs the user pool {pool}"},
 	{opNewPassword, "InvalidParameterException", "password", agent.KindPasswordPolicy, "the new password was refused: {text}", hintLogin},
-	{opChallenge | opVerifier, "NotAuthorizedException", "session|auth state", agent.KindCodeExpired, "the sign-in took too long and is over", hintLogin},
+	{opChallenge | opVerifier | opFactor, "NotAuthorizedException", "session|auth state", agent.KindCodeExpired, "the sign-in took too long and is over", hintLogin},
 	{opSignIn, "MFAMethodNotFoundException", "", agent.KindRefused, "Cognito finds no way to ask the user for a second factor", "ask who runs the user pool {pool}"},
 	{opSignIn, "SoftwareTokenMFANotFoundException", "", agent.KindRefused, "the user has no authenticator app registered", "ask who runs the user pool {pool}"},
 	{opSignIn, "CodeDeliveryFailureException", "", agent.KindRefused, "Cognito can't send the code", "ask who runs the user pool {pool}"},
+
+	// An account that isn't ready to sign in.
+	{opAccount, "NotAuthorizedException", "current state", agent.KindRefused, "the password of {user} can't be reset now: the user has a temporary one, or is disabled", "sign in with the temporary password, or ask who runs the user pool {pool}"},
+	{opAccount, "NotAuthorizedException", "current status is confirmed", agent.KindRefused, "the user {user} is confirmed already", hintLogin},
+	{opAccount, "InvalidParameterException", "no registered", agent.KindRefused, "the user {user} has no verified email address or phone number that a code could go to", "ask who runs the user pool {pool}"},
+	{opAccount, "InvalidParameterException", "password", agent.KindPasswordPolicy, "the new password was refused: {text}", hintLogin},
 
 	// The user.
 	{opAny, "NotAuthorizedException", "attempts exceeded|too many invalid|temporarily locked", agent.KindTooManyAttempts, "too many failed attempts: Cognito has locked the user for a while, 15 minutes at most", "wait, then: cogtok login {profile}"},
@@ -128,8 +139,10 @@ var rules = []rule{
 	{opRenew | opAccess, "NotAuthorizedException", "user does not exist", agent.KindLoginRequired, "the user doesn't exist any more", hintLogin},
 	{opAny, "UserNotFoundException", "", agent.KindUserNotFound, "there is no user {user} in the user pool {pool}", "check `username` in the config"},
 	{opPassword, "NotAuthorizedException", "user does not exist|user not authorized", agent.KindUserNotFound, "there is no user {user} in the user pool {pool}", "check `username` in the config"},
-	{opAny, "UserNotConfirmedException", "", agent.KindUserNotConfirmed, "the user {user} is not confirmed yet", "confirm with the code that was sent at sign-up, or ask who runs the user pool {pool}"},
-	{opAny, "PasswordResetRequiredException", "", agent.KindPasswordReset, "the password of {user} has to be reset", "reset it (\"forgot password\" of your application), then: cogtok login {profile}"},
+	{opAny, "UserNotConfirmedException", "", agent.KindUserNotConfirmed, "the user {user} is not confirmed yet", "run: cogtok login {profile}, with the code that was sent at sign-up at hand"},
+	{opAny, "PasswordResetRequiredException", "", agent.KindPasswordReset, "the password of {user} has to be reset", "run: cogtok login {profile} --reset"},
+	{opDeviceProof, "NotAuthorizedException", "", agent.KindDeviceUnknown, "the user pool refuses the proof of this device", hintLogin},
+	{opCustom, "NotAuthorizedException", "", agent.KindChallengeRefused, "the user pool refuses the answer to its challenge", hintLogin},
 	{opPassword, "InvalidPasswordException", "", agent.KindWrongPassword, "wrong password for {user}{clock}", hintLogin},
 	{opPassword, "NotAuthorizedException", "", agent.KindWrongPassword, "wrong user name or password for {user}{clock}", hintLogin},
 

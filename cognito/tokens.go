@@ -36,8 +36,9 @@ func (s *signIn) finish(ctx context.Context, result *types.AuthenticationResultT
 	if grant.SignedInAt.IsZero() {
 		grant.SignedInAt = s.provider.config.Now()
 	}
+	grant.DeviceKey = s.device.Key
 	if device := result.NewDeviceMetadata; device != nil {
-		grant.DeviceKey = s.confirmDevice(ctx, grant.AccessToken, device)
+		grant.DeviceKey = s.confirmDevice(ctx, grant.AccessToken, grant.Username, device)
 	}
 	return grant, nil
 }

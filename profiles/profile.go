@@ -90,6 +90,13 @@ func (p Profile) SessionID() string {
 // of a user pool's domain and not from the user pools API.
 func (p Profile) UsesOAuth() bool { return p.Auth == AuthBrowser || p.Auth == AuthClientCredentials }
 
+// GivesIDToken reports whether the profile's sign-ins end with an ID token: that
+// of an OAuth session is for the scope openid
+// (https://openid.net/specs/openid-connect-core-1_0.html, section 3.1.2.1).
+func (p Profile) GivesIDToken() bool {
+	return p.HasUser() && (p.Auth != AuthBrowser || len(p.Scopes) == 0 || slices.Contains(p.Scopes, "openid"))
+}
+
 // HasUser reports whether the profile signs in a user. Without one there is
 // nobody to ask, no password and no refresh token.
 func (p Profile) HasUser() bool { return p.Auth != AuthClientCredentials }

@@ -62,6 +62,20 @@ func (d devicesOf) Load(ctx context.Context, username string) Device {
 	return Device{Key: r.Key, GroupKey: r.GroupKey, Password: agent.NewSecret(r.Password)}
 }
 
+// knownAs returns Cognito's name for the user whom the profile's `username`
+// means, if a device of theirs was kept.
+func (d devicesOf) knownAs(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	name, err := d.vault().Get(ctx, d.aliasName())
+	if err != nil {
+		return ""
+	}
+	return string(name)
+}
+
+func (d devicesOf) aliasName() string { return d.name("alias of\n" + foldUser(d.profile.Username)) }
+
 // Save implements DeviceStore. It isn't cut short when ctx ends: the refresh
 // token of the sign-in is bound to the device.
 func (d devicesOf) Save(ctx context.Context, username string, device Device) error {
@@ -72,7 +86,11 @@ func (d devicesOf) Save(ctx context.Context, username string, device Device) err
 		return err
 	}
 	defer clear(data)
-	if err := d.vault().Put(ctx, d.name(username), data); err != nil {
+	err = d.vault().Put(ctx, d.name(username), data)
+	if err == nil && d.profile.Username != "" {
+		err = d.vault().Put(ctx, d.aliasName(), []byte(username))
+	}
+	if err != nil {
 		return d.keeper.storeError(d.profile.Store, err)
 	}
 	return nil

@@ -37,7 +37,11 @@ func owner(p profiles.Profile, secret string) string {
 	if secret == agent.SecretClientSecret {
 		who = p.ClientID
 	}
-	return fmt.Sprintf("%s of %q in %q at %q", secret, who, p.UserPoolID, p.Endpoint)
+	where := fmt.Sprintf("%s of %q in %q at %q", secret, who, p.UserPoolID, p.Endpoint)
+	if secret == agent.SecretClientSecret && p.Domain != "" {
+		where += fmt.Sprintf(" or %q", p.Domain) // that gets it too
+	}
+	return where
 }
 
 // An entrusted secret is a stored one that may be used for a profile.

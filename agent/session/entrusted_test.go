@@ -180,6 +180,7 @@ func TestForgottenSecretsLeaveNothing(t *testing.T) {
 	k := r.start()
 	r.store(agent.SecretPassword, rightPassword)
 	r.store(agent.SecretClientSecret, "MARK-client-secret")
+	r.store(agent.SecretTOTPSeed, "NVQXE23FOJJWKZLE")
 	for _, kind := range agent.SecretKinds {
 		if _, err := r.vault.Sessions.Get(t.Context(), bindingName("prod", kind)); err != nil {
 			t.Errorf("%s: %v", kind, err)

@@ -82,6 +82,10 @@ func want(p profiles.Profile, r agent.TokenRequest) (wanted, error) {
 	if w.kind != agent.TypeID && w.kind != agent.TypeAccess {
 		return wanted{}, agent.Errorf(agent.KindUsage, "profile %s: the type of a token is id or access", p.Name)
 	}
+	if w.kind == agent.TypeID && !p.GivesIDToken() {
+		return wanted{}, agent.Errorf(agent.KindUsage, "profile %s: its sign-in gives no ID token, only an access token", p.Name).
+			WithHint("run: cogtok token %s --type access, or set `token: access` in the profile", p.Name)
+	}
 	if r.MinTTL != nil {
 		if *r.MinTTL < 0 || *r.MinTTL > int64(maxMinTTL/time.Second) {
 			return wanted{}, agent.Errorf(agent.KindUsage, "profile %s: min-ttl is from 0 to %d seconds", p.Name, int64(maxMinTTL/time.Second))

@@ -55,6 +55,7 @@ type Keeper struct {
 	sessions      map[string]*session     // by store and SessionID
 	keyholes      map[string]*keyhole     // by store
 	clientSecrets map[string]agent.Secret // by profile name, store and owner
+	codeSteps     map[string]int64        // by userKey: the step of the last code that was made
 	secretChanges int                     // so that a secret that was read before a change isn't kept
 }
 
@@ -74,6 +75,7 @@ func New(cfg Config) *Keeper {
 		versionKeys:   map[string][]byte{},
 		keyTurn:       make(chan struct{}, 1),
 		clientSecrets: map[string]agent.Secret{},
+		codeSteps:     map[string]int64{},
 	}
 	k.source = newSource(cfg.Load, cfg.Path, k.configChanged)
 	k.guard = newGuard(cfg.StateDir, cfg.Clock.Wall, cfg.Logf)

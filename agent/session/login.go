@@ -19,7 +19,7 @@ func (k *Keeper) Login(ctx context.Context, c agent.Caller, r agent.LoginRequest
 		return agent.ProfileStatus{}, named(p, err)
 	}
 	s := k.session(p)
-	try, err := s.login(ctx, c, p, r.Password)
+	try, err := s.login(ctx, c, p, r)
 	if err == errNoPassword {
 		err = agent.Errorf(agent.KindPromptNeeded, "profile %s: no password is stored, and nobody can be asked", p.Name).
 			WithHint("run it in a terminal, or pipe the password into: cogtok login %s --password-stdin", p.Name)
@@ -34,14 +34,15 @@ func (k *Keeper) Login(ctx context.Context, c agent.Caller, r agent.LoginRequest
 }
 
 // login signs in because a person wants it. A sign-in that is under way
-// already counts, unless the request came with a password of its own: then
-// that one is tried. try is nil when it was somebody else's.
-func (s *session) login(ctx context.Context, c agent.Caller, p profiles.Profile, password agent.Secret) (*signIn, error) {
+// already counts, unless the request came with a password of its own, or is to
+// set one: then that is done. try is nil when it was somebody else's.
+func (s *session) login(ctx context.Context, c agent.Caller, p profiles.Profile, r agent.LoginRequest) (*signIn, error) {
+	own := !r.Password.Empty() || r.Reset
 	for {
 		s.mu.Lock()
 		j := s.signingIn
-		if j == nil || !password.Empty() && j.isAsking() {
-			try, leave := s.startSigningIn(ctx, c, p, true, password)
+		if j == nil || own && j.isAsking() {
+			try, leave := s.startSigningIn(ctx, c, p, true, r)
 			s.mu.Unlock()
 			defer leave()
 			return try, try.job.wait(ctx, c.Prompter)
@@ -51,7 +52,7 @@ func (s *session) login(ctx context.Context, c agent.Caller, p profiles.Profile,
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case !password.Empty():
+		case own:
 			continue // now its own
 		case err == nil, j.person, err == errSomebodyElse:
 			return nil, err
@@ -70,8 +71,10 @@ func waitJoined(ctx context.Context, c agent.Caller, j *job) error {
 // signIns is how many there had been when the request came: if there was
 // another one since, there is nothing left to do.
 func (s *session) signInAgain(ctx context.Context, c agent.Caller, p profiles.Profile, signIns int, why error) error {
-	if s.keeper.guard.signedOut(s.key()) {
-		return why // after a logout nothing is done by itself until the next login
+	if s.keeper.guard.signedOut(s.key()) || p.UsesOAuth() {
+		// After a logout nothing is done by itself until the next login, and a
+		// browser is opened by a login alone.
+		return why
 	}
 	s.mu.Lock()
 	if s.signIns != signIns {
@@ -84,7 +87,7 @@ func (s *session) signInAgain(ctx context.Context, c agent.Caller, p profiles.Pr
 			s.mu.Unlock()
 			return why
 		}
-		try, leave := s.startSigningIn(ctx, c, p, false, agent.Secret{})
+		try, leave := s.startSigningIn(ctx, c, p, false, agent.LoginRequest{})
 		s.mu.Unlock()
 		defer leave()
 		if err := try.job.wait(ctx, c.Prompter); err != errNoPassword {

@@ -45,14 +45,34 @@ func (k *Keeper) Logout(ctx context.Context, c agent.Caller, r agent.LogoutReque
 	k.cfg.Logf("session: profile %s: logged out", p.Name)
 	result := agent.LogoutResult{
 		Profile:    p.Name,
-		Ended:      last.RefreshToken != "" || err != nil,
+		Ended:      last.RefreshToken != "" || access != "" || err != nil,
 		ValidUntil: s.validUntil(),
 		Warning:    strings.Join(warnings, "; "),
+		BrowserURL: k.logoutURL(ctx, p),
 	}
 	if r.Forget {
 		return result, named(p, k.forget(ctx, p))
 	}
 	return result, nil
+}
+
+// logoutURLTimeout is how long the user pool has to tell its logout page: the
+// session is over without it too.
+const logoutURLTimeout = 5 * time.Second
+
+// logoutURL is the page that ends managed login's session; empty if there is
+// none, or it can't be told now.
+func (k *Keeper) logoutURL(ctx context.Context, p profiles.Profile) string {
+	if p.Auth != profiles.AuthBrowser {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, logoutURLTimeout)
+	defer cancel()
+	page, err := k.cfg.Provider.LogoutURL(ctx, p)
+	if err != nil {
+		k.cfg.Logf("session: profile %s: no logout page: %s", p.Name, agent.AsError(err).Message)
+	}
+	return page
 }
 
 // readable makes sure that there is what ending a session at Cognito takes: the

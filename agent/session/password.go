@@ -111,26 +111,38 @@ func (t *signIn) settle(ctx context.Context, in SignedIn, err error) {
 	t.mu.Lock()
 	u := t.password
 	t.mu.Unlock()
-	if u.version == "" {
-		return
-	}
 	k := t.session.keeper
-	if e := k.guard.settle(userKey(t.profile), u.version, outcomeOf(err)); e != nil {
-		k.cfg.Logf("session: noting what came of a sign-in: %v", e)
+	if u.version != "" {
+		if e := k.guard.settle(userKey(t.profile), u.version, outcomeOf(err)); e != nil {
+			k.cfg.Logf("session: noting what came of a sign-in: %v", e)
+		}
 	}
-	if agent.KindOf(err) == agent.KindPromptNeeded {
-		t.session.needsPerson(ctx)
+	switch kind := agent.KindOf(err); {
+	case kind == agent.KindPromptNeeded, kind == agent.KindCodeWrong && !t.job.canAsk:
+		t.session.setNeedsPerson(ctx, true)
 	}
-	if in.NewPassword.Empty() {
-		return
+	if !in.NewPassword.Empty() {
+		t.keepChanged(ctx, in.NewPassword)
+	}
+}
+
+// keepChanged puts a password that the sign-in has changed where the old one was
+// stored, which is of no use any more.
+func (t *signIn) keepChanged(ctx context.Context, changed agent.Secret) {
+	k, u := t.session.keeper, t.usedPassword()
+	if u.stored == "" && t.reset {
+		old, err := k.findStoredPassword(ctx, t.profile)
+		if err == nil {
+			u.stored = old.stored
+		}
 	}
 	if u.stored != "" {
-		if e := k.putSecret(ctx, t.profile, u.stored, agent.SecretPassword, in.NewPassword); e != nil {
+		if e := k.putSecret(ctx, t.profile, u.stored, agent.SecretPassword, changed); e != nil {
 			k.cfg.Logf("session: storing a changed password: %v", e)
 		}
 	}
 	t.mu.Lock()
-	t.password.secret = in.NewPassword
+	t.password.secret, t.password.stored = changed, u.stored
 	t.mu.Unlock()
 }
 
@@ -141,7 +153,8 @@ func outcomeOf(err error) outcome {
 		return unjudged
 	}
 	switch agent.KindOf(err) {
-	case "", agent.KindPromptNeeded, agent.KindCodeWrong, agent.KindCodeExpired, agent.KindUnknownChallenge, agent.KindPasswordPolicy:
+	case "", agent.KindPromptNeeded, agent.KindCodeWrong, agent.KindCodeExpired, agent.KindUnknownChallenge, agent.KindPasswordPolicy,
+		agent.KindChallengeRefused, agent.KindPasskey:
 		return succeeded // Cognito went on to the next step
 	case agent.KindWrongPassword, agent.KindUserNotFound, agent.KindPasswordExpired, agent.KindPasswordReset, agent.KindUserNotConfirmed:
 		return refused
@@ -151,9 +164,10 @@ func outcomeOf(err error) outcome {
 	return unanswered
 }
 
-// needsPerson notes that signing in takes more than a password, so that it
-// isn't tried again where nobody can be asked: each try may send an SMS.
-func (s *session) needsPerson(ctx context.Context) {
+// setNeedsPerson notes whether signing in takes more than a password. Then it
+// isn't tried again where nobody can be asked: each try may send an SMS, and each
+// wrong code brings the user nearer to being locked.
+func (s *session) setNeedsPerson(ctx context.Context, needs bool) {
 	if s.takeTurn(ctx) != nil {
 		return
 	}
@@ -162,7 +176,7 @@ func (s *session) needsPerson(ctx context.Context) {
 		return
 	}
 	s.mu.Lock()
-	s.record.NeedsPerson = true
+	s.record.NeedsPerson = needs
 	r := s.record
 	s.mu.Unlock()
 	if err := s.writeRecord(ctx, r); err != nil {

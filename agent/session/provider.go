@@ -81,6 +81,9 @@ type Device struct {
 // SignedIn is the outcome of a sign-in.
 type SignedIn struct {
 	Grant Grant
+	// DeviceRemembered says that the next sign-in from here may take no second
+	// factor, though this one did.
+	DeviceRemembered bool
 	// NewPassword is set when the sign-in changed the user's password, even if
 	// it failed after that.
 	NewPassword agent.Secret

@@ -71,7 +71,7 @@ func (s *session) renewOnce(ctx context.Context, p profiles.Profile) error {
 	s.mu.Lock()
 	r, logouts := s.record, s.logouts
 	s.mu.Unlock()
-	if r.RefreshToken == "" {
+	if r.RefreshToken == "" && p.HasUser() || !p.HasUser() && s.keeper.guard.signedOut(s.key()) {
 		return s.signedOut(p, r)
 	}
 	err := s.refresh(ctx, p, r, logouts)
@@ -122,7 +122,7 @@ func (s *session) refresh(ctx context.Context, p profiles.Profile, r record, log
 	s.mu.Lock()
 	unsaved := s.unsaved
 	s.mu.Unlock()
-	if renewed != r || unsaved != nil {
+	if p.HasUser() && (renewed != r || unsaved != nil) {
 		err = s.writeRecord(ctx, renewed)
 	}
 	if s.wasLoggedOut(logouts) {

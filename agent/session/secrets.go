@@ -8,6 +8,7 @@ import (
 
 	"github.com/cogtok/cogtok/agent"
 	"github.com/cogtok/cogtok/internal/printable"
+	"github.com/cogtok/cogtok/internal/totp"
 	"github.com/cogtok/cogtok/profiles"
 	"github.com/cogtok/cogtok/store"
 )
@@ -22,10 +23,18 @@ func (k *Keeper) SetSecret(ctx context.Context, c agent.Caller, r agent.SetSecre
 		return agent.None{}, agent.Errorf(agent.KindUsage, "profile %s: the %s is empty", p.Name, r.Kind).
 			WithHint("to remove it, run: cogtok secret delete %s %s", p.Name, r.Kind)
 	}
+	if r.Kind == agent.SecretTOTPSeed {
+		if _, err := totp.ParseSeed(r.Value.Reveal()); err != nil {
+			return agent.None{}, agent.Errorf(agent.KindUsage, "profile %s: that is no seed of an authenticator app: those are letters and the digits 2 to 7 (base32)", p.Name).
+				WithHint("it is the text beside the QR code, or the secret= of an otpauth: address")
+		}
+	}
 	if err := k.putSecret(ctx, p, p.Name, r.Kind, r.Value); err != nil {
 		return agent.None{}, named(p, err)
 	}
 	switch r.Kind {
+	case agent.SecretTOTPSeed:
+		k.session(p).setNeedsPerson(ctx, false)
 	case agent.SecretPassword:
 		err = k.letTry(ctx, p, r.Value)
 	case agent.SecretClientSecret: // the want of which may be why a sign-in failed

@@ -189,6 +189,7 @@ func shortfall(p profiles.Profile, g Grant, a accepted, now instant) error {
 		left := h.left(now)
 		switch {
 		case left > 0 && left >= usual(h)-renewedSlack:
+		case kind == agent.TypeID && h.jwt == "" && !p.GivesIDToken():
 		case given == "":
 			return noToken(p, kind)
 		case left <= 0:

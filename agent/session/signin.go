@@ -19,6 +19,7 @@ type signIn struct {
 	profile profiles.Profile
 	job     *job
 	given   agent.Secret // the password that came with the request
+	reset   bool         // the password is to be set anew first
 	logouts int          // session.logouts at the start
 
 	mu       sync.Mutex
@@ -30,9 +31,9 @@ type signIn struct {
 
 // startSigningIn starts the job on behalf of a caller; mu is held. leave is
 // the caller's leaving of it.
-func (s *session) startSigningIn(ctx context.Context, c agent.Caller, p profiles.Profile, person bool, given agent.Secret) (try *signIn, leave func()) {
+func (s *session) startSigningIn(ctx context.Context, c agent.Caller, p profiles.Profile, person bool, r agent.LoginRequest) (try *signIn, leave func()) {
 	try = &signIn{
-		session: s, profile: p, job: newJob(), given: given,
+		session: s, profile: p, job: newJob(), given: r.Password, reset: r.Reset,
 		logouts: s.logouts, asked: s.keeper.now(),
 	}
 	try.job.person, try.job.canAsk = person, c.Prompter != nil
@@ -66,7 +67,8 @@ func (t *signIn) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	login := Login{ClientSecret: secret, Password: t.findPassword}
+	devices := devicesOf{k, t.profile}
+	login := Login{ClientSecret: secret, Password: t.findPassword, Code: t.findCode, Devices: devices, KnownAs: devices.knownAs(ctx), Reset: t.reset}
 	if t.job.canAsk {
 		login.Prompter = t
 	}
@@ -79,17 +81,17 @@ func (t *signIn) run(ctx context.Context) error {
 		}
 		return err
 	}
-	return t.keep(ctx, in.Grant)
+	return t.keep(ctx, in)
 }
 
 // keep stores the outcome and publishes it.
-func (t *signIn) keep(ctx context.Context, g Grant) error {
-	s := t.session
+func (t *signIn) keep(ctx context.Context, in SignedIn) error {
+	s, g := t.session, in.Grant
 	a, err := accept(t.profile, g, "", t.lastAsked())
 	if err != nil {
 		return err
 	}
-	r := record{Version: 1, Session: s.id, Subject: a.subject, NeedsPerson: t.more}.with(g)
+	r := record{Version: 1, Session: s.id, Subject: a.subject, NeedsPerson: t.more && !in.DeviceRemembered}.with(g)
 	if r.SignedInAt.IsZero() {
 		r.SignedInAt = s.keeper.now().wall.UTC()
 	}
@@ -100,7 +102,10 @@ func (t *signIn) keep(ctx context.Context, g Grant) error {
 	if !t.job.person && s.wasLoggedOut(t.logouts) {
 		return errLoggedOut
 	}
-	saved := s.writeRecord(ctx, r)
+	var saved error
+	if t.profile.HasUser() { // else there is nothing to go on with
+		saved = s.writeRecord(ctx, r)
+	}
 	if err := s.keeper.guard.setSignedOut(s.key(), false); err != nil {
 		s.keeper.cfg.Logf("session: noting a login: %v", err)
 	}
@@ -113,6 +118,10 @@ func (t *signIn) keep(ctx context.Context, g Grant) error {
 	return nil
 }
 
+// asksForMore are the prompts that a sign-in comes to again, each time: it isn't
+// done where nobody can be asked.
+var asksForMore = map[string]bool{agent.PromptMFA: true, agent.PromptText: true, agent.PromptBrowser: true}
+
 // Ask implements agent.Prompter for the Provider.
 func (t *signIn) Ask(ctx context.Context, q agent.Prompt) (agent.Secret, error) {
 	q.Profile = t.profile.Name
@@ -120,9 +129,7 @@ func (t *signIn) Ask(ctx context.Context, q agent.Prompt) (agent.Secret, error) 
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.asked = t.session.keeper.now()
-	if q.Kind != agent.PromptPassword && q.Kind != agent.PromptNotice {
-		t.more = true
-	}
+	t.more = t.more || asksForMore[q.Kind]
 	return answer, err
 }
 

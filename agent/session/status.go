@@ -77,7 +77,7 @@ func (k *Keeper) statusOf(p profiles.Profile) agent.ProfileStatus {
 	now, out := k.now(), k.guard.signedOut(s.key())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st.State = s.state(k.locked(p), out)
+	st.State = s.state(p, k.locked(p), out)
 	st.Subject = s.record.Subject
 	st.Unpersisted = s.unsaved != nil
 	if !s.record.SignedInAt.IsZero() && st.State == agent.StateSignedIn {
@@ -98,7 +98,7 @@ func (k *Keeper) statusOf(p profiles.Profile) agent.ProfileStatus {
 }
 
 // state is the session's state; mu is held. out says that it was logged out.
-func (s *session) state(locked, out bool) string {
+func (s *session) state(p profiles.Profile, locked, out bool) string {
 	switch {
 	case out:
 		return agent.StateSignedOut
@@ -108,6 +108,8 @@ func (s *session) state(locked, out bool) string {
 		return agent.StateSignedIn
 	case locked:
 		return agent.StateLocked
+	case !p.HasUser():
+		return agent.StateReady
 	case !s.loaded:
 		return agent.StateUnknown
 	}

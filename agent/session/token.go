@@ -19,12 +19,18 @@ func (k *Keeper) Token(ctx context.Context, c agent.Caller, r agent.TokenRequest
 	if err != nil {
 		return agent.Token{}, err
 	}
+	if p, err = withScopes(p, r.Scopes); err != nil {
+		return agent.Token{}, err
+	}
 	w, err := want(p, r)
 	if err != nil {
 		return agent.Token{}, err
 	}
 	s := k.session(p)
 	h, warning, err := s.find(ctx, c, p, w)
+	if err == nil {
+		err = hasScopes(p, h, r.Scopes)
+	}
 	if err != nil {
 		return agent.Token{}, named(p, err)
 	}

@@ -98,8 +98,8 @@ func unlockByCommand(ctx context.Context, lock store.Lock, command []string) err
 	defer cancel()
 	out := &printed{kill: cancel}
 	defer clear(out.text[:])
-	if err := runCommand(ctx, command, out); err != nil {
-		return err
+	if why := runCommand(ctx, command, out); why != "" {
+		return commandFailed(why)
 	}
 	passphrase := bytes.TrimSuffix(bytes.TrimSuffix(out.text[:out.n], []byte("\n")), []byte("\r"))
 	if len(passphrase) == 0 || len(passphrase) > maxPassphrase {
@@ -112,7 +112,8 @@ func unlockByCommand(ctx context.Context, lock store.Lock, command []string) err
 	return lockError(err)
 }
 
-func runCommand(ctx context.Context, command []string, out *printed) error {
+// runCommand runs a command that prints a secret, and says what went wrong.
+func runCommand(ctx context.Context, command []string, out *printed) (why string) {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdout = out
 	cmd.WaitDelay = time.Second // for what it has left running with its output
@@ -120,15 +121,15 @@ func runCommand(ctx context.Context, command []string, out *printed) error {
 	var exit *exec.ExitError
 	switch {
 	case out.tooMuch:
-		return commandFailed("it printed too much for a passphrase")
+		return "it printed too much"
 	case err == nil, errors.Is(err, exec.ErrWaitDelay): // it has ended, and well
-		return nil
+		return ""
 	case ctx.Err() != nil:
-		return commandFailed("it didn't end within 30 seconds")
+		return "it didn't end within 30 seconds"
 	case errors.As(err, &exit):
-		return commandFailed(exit.ProcessState.String())
+		return exit.ProcessState.String()
 	}
-	return commandFailed("it can't be run")
+	return "it can't be run"
 }
 
 // A printed is what a command has printed. It takes no more than a passphrase
