@@ -19,9 +19,10 @@ type signIn struct {
 	challenge    string
 	created      time.Time
 	used         bool   // its Session was answered
-	code         string // SMS_MFA: what was sent
+	code         string // what was sent: SMS_MFA, EMAIL_OTP, SMS_OTP
 	setup        totp   // MFA_SETUP: the seed that AssociateSoftwareToken made
 	setupDone    bool   // MFA_SETUP: VerifySoftwareToken saw a code
+	setupEmail   string // MFA_SETUP: the address that becomes the factor
 	secondFactor bool   // done
 }
 
@@ -37,7 +38,8 @@ type challengeAnswer struct {
 func challengeTable() map[string]challengeAnswer {
 	return map[string]challengeAnswer{
 		"NEW_PASSWORD_REQUIRED": {"NEW_PASSWORD", answerNewPassword},
-		"SMS_MFA":               {"SMS_MFA_CODE", answerSMS},
+		"SMS_MFA":               answerCode("SMS_MFA_CODE"),
+		"EMAIL_OTP":             answerCode("EMAIL_OTP_CODE"),
 		"SOFTWARE_TOKEN_MFA":    {"SOFTWARE_TOKEN_MFA_CODE", answerSoftwareToken},
 		"SELECT_MFA_TYPE":       {"ANSWER", answerSelectMFA},
 		"MFA_SETUP":             {"USERNAME", answerSetup},

@@ -45,6 +45,13 @@ type PoolConfig struct {
 	// wrong code. Reports on AWS differ; by default the session is used up.
 	WrongCodeKeepsSession bool
 
+	// MFASetup are the factors that MFA_SETUP offers (MFAS_CAN_SETUP):
+	// SOFTWARE_TOKEN_MFA, the default, and EMAIL_OTP.
+	MFASetup []string
+	// MFAsCanSelect names the parameter of SELECT_MFA_TYPE MFAS_CAN_SELECT, as
+	// the developer guide does, instead of MFAS_CAN_CHOOSE as AWS's clients do.
+	MFAsCanSelect bool
+
 	// Issuer replaces https://cognito-idp.REGION.amazonaws.com/ID in tokens and
 	// discovery; "self" stands for this server's own address and the pool's id.
 	Issuer string
@@ -105,6 +112,7 @@ func (s *Server) AddPool(config PoolConfig) *Pool {
 	config.MFA = MFA(firstOf(string(config.MFA), string(MFAOptional)))
 	setDefault(&config.MinimumLength, 8)
 	setDefault(&config.TemporaryPasswordValidity, 7*24*time.Hour)
+	config.MFASetup = listOr(config.MFASetup, "SOFTWARE_TOKEN_MFA")
 	pool := &Pool{
 		config: config, server: s, keys: sharedKeys, salt: randomBytes(32),
 		clients: map[string]*Client{}, users: map[string]*user{},
@@ -242,6 +250,14 @@ func setDefault[T comparable](value *T, otherwise T) {
 	if *value == zero {
 		*value = otherwise
 	}
+}
+
+// listOr is a copy of list, or otherwise for an empty one.
+func listOr(list []string, otherwise ...string) []string {
+	if len(list) == 0 {
+		return otherwise
+	}
+	return slices.Clone(list)
 }
 
 func randomBytes(n int) []byte {

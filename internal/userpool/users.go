@@ -42,8 +42,10 @@ type User struct {
 	TOTPSeed string
 	// SMSMFA turns SMS MFA on; it needs Phone.
 	SMSMFA bool
-	// PreferredMFA is SOFTWARE_TOKEN_MFA or SMS_MFA, for users with both. Without
-	// it they are asked (SELECT_MFA_TYPE).
+	// EmailMFA turns email MFA on; it needs Email.
+	EmailMFA bool
+	// PreferredMFA is SOFTWARE_TOKEN_MFA, SMS_MFA or EMAIL_OTP, for users with
+	// more than one. Without it they are asked (SELECT_MFA_TYPE).
 	PreferredMFA string
 
 	Disabled bool
@@ -63,6 +65,7 @@ type user struct {
 	totp         totp
 	totpSetup    totp // made for an access token, not proved yet
 	smsMFA       bool
+	emailMFA     bool
 	preferredMFA string
 
 	passwords attempts
@@ -90,7 +93,7 @@ func (p *Pool) newUser(d User) *user {
 		username: d.Username, sub: firstOf(d.Sub, newUUID()), groups: slices.Clone(d.Groups),
 		attributes: map[string]string{}, status: Status(firstOf(string(d.Status), string(Confirmed))),
 		temporarySince: p.server.config.Now(), disabled: d.Disabled,
-		smsMFA: d.SMSMFA, preferredMFA: d.PreferredMFA,
+		smsMFA: d.SMSMFA, emailMFA: d.EmailMFA, preferredMFA: d.PreferredMFA,
 	}
 	if d.Email != "" {
 		u.attributes["email"], u.attributes["email_verified"] = d.Email, "true"
@@ -110,6 +113,9 @@ func (p *Pool) newUser(d User) *user {
 	}
 	if d.SMSMFA && u.attributes["phone_number"] == "" {
 		panic("userpool: SMS MFA needs a phone number")
+	}
+	if d.EmailMFA && u.attributes["email"] == "" {
+		panic("userpool: email MFA needs an email address")
 	}
 	if d.TOTPSeed != "" {
 		u.totp = mustTOTP(d.TOTPSeed)
