@@ -5,6 +5,7 @@ package userpool
 type authAnswer struct {
 	AuthenticationResult *authResult       `json:",omitempty"`
 	ChallengeName        string            `json:",omitempty"`
+	AvailableChallenges  []string          `json:",omitempty"`
 	ChallengeParameters  map[string]string // {} with tokens
 	Session              string            `json:",omitempty"`
 }
@@ -36,7 +37,7 @@ func flowTable() map[string]flow {
 		"REFRESH_TOKEN_AUTH":       refresh,
 		"REFRESH_TOKEN":            refresh,
 		"CUSTOM_AUTH":              {allow: "ALLOW_CUSTOM_AUTH", unsigned: true, signed: true, begin: beginCustom},
-		"USER_AUTH":                {allow: "ALLOW_USER_AUTH", unsigned: true, signed: true},
+		"USER_AUTH":                {allow: "ALLOW_USER_AUTH", unsigned: true, signed: true, begin: beginChoice},
 	}
 }
 
@@ -78,15 +79,21 @@ func beginPassword(c *call, pool *Pool, client *Client) (any, *apiError) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	password := c.params.texts("AuthParameters")["PASSWORD"]
-	if u == nil {
-		pool.madeUp(typed) // takes as long as for a user who exists
+	in := signIn{pool: pool, client: client, user: u, typed: typed, signed: c.signed}
+	return c.judgePassword(in, c.params.texts("AuthParameters")["PASSWORD"])
+}
+
+// judgePassword judges a password that was sent as it is.
+func (c *call) judgePassword(in signIn, password string) (any, *apiError) {
+	if in.user == nil {
+		in.pool.madeUp(in.typed) // takes as long as for a user who exists
 		return nil, incorrectPassword()
 	}
-	if refusal := u.provePassword(c.now, func() bool { return u.hasPassword(pool, password) }); refusal != nil {
+	if refusal := in.user.provePassword(c.now, func() bool { return in.user.hasPassword(in.pool, password) }); refusal != nil {
 		return nil, refusal
 	}
-	return c.advance(signIn{pool: pool, client: client, user: u, signed: c.signed})
+	in.password = true
+	return c.advance(in)
 }
 
 // beginSRP is USER_SRP_AUTH.
@@ -95,8 +102,8 @@ func beginSRP(c *call, pool *Pool, client *Client) (any, *apiError) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	in := signIn{pool: pool, client: client, user: u, signed: c.signed}
-	return c.startSRP(in, u, typed, c.params.texts("AuthParameters")["SRP_A"])
+	in := signIn{pool: pool, client: client, user: u, typed: typed, signed: c.signed}
+	return c.startSRP(in, c.params.texts("AuthParameters")["SRP_A"])
 }
 
 // beginCustom refuses CUSTOM_AUTH as a pool does that has no Lambda triggers.
@@ -105,11 +112,11 @@ func beginCustom(*call, *Pool, *Client) (any, *apiError) {
 }
 
 // who finds the user who signs in, after the checks that come before the
-// password: parameters, SECRET_HASH over the name as it was sent, and whether a
+// first factor: parameters, SECRET_HASH over the name as it was sent, and whether a
 // reset is due. With PreventUserExistenceErrors it returns nil for an unknown one.
-func (c *call) who(pool *Pool, client *Client, proof string) (string, *user, *apiError) {
+func (c *call) who(pool *Pool, client *Client, proofs ...string) (string, *user, *apiError) {
 	p := c.params.texts("AuthParameters")
-	for _, name := range []string{"USERNAME", proof} {
+	for _, name := range append([]string{"USERNAME"}, proofs...) {
 		if p[name] == "" {
 			return "", nil, missingParameter(name)
 		}

@@ -9,21 +9,33 @@ import (
 	"time"
 )
 
-// signIn is a sign-in on its way: the password was proved, or is about to be.
+// signIn is a sign-in on its way: the first factor was proved, or is about to be.
 type signIn struct {
 	pool   *Pool
 	client *Client
-	user   *user // nil: nobody, whose existence isn't told
-	signed bool  // begun by AdminInitiateAuth
+	user   *user  // nil: nobody, whose existence isn't told
+	typed  string // USERNAME as it was sent at first
+	signed bool   // begun by AdminInitiateAuth
 
 	challenge    string
 	created      time.Time
 	used         bool   // its Session was answered
+	srpSession   bool   // its PASSWORD_VERIFIER has a Session
 	code         string // what was sent: SMS_MFA, EMAIL_OTP, SMS_OTP
 	setup        totp   // MFA_SETUP: the seed that AssociateSoftwareToken made
 	setupDone    bool   // MFA_SETUP: VerifySoftwareToken saw a code
 	setupEmail   string // MFA_SETUP: the address that becomes the factor
+	password     bool   // proved
 	secondFactor bool   // done
+}
+
+// username is what challenges are answered with: the user's username, or the
+// made-up one of somebody who doesn't exist.
+func (in *signIn) username() string {
+	if in.user == nil {
+		return in.pool.madeUpID(in.typed)
+	}
+	return in.user.username
 }
 
 // challengeAnswer judges the answer to one challenge. needs is the response
@@ -33,11 +45,16 @@ type challengeAnswer struct {
 	answer func(*call, *signIn, map[string]string) (any, *apiError)
 }
 
-// challengeTable lists the challenges that have a Session. PASSWORD_VERIFIER
-// has none: see srp.go.
+// challengeTable lists the challenges, without PASSWORD_VERIFIER, which may have
+// no Session: see srp.go.
 func challengeTable() map[string]challengeAnswer {
 	return map[string]challengeAnswer{
 		"NEW_PASSWORD_REQUIRED": {"NEW_PASSWORD", answerNewPassword},
+		"SELECT_CHALLENGE":      {"ANSWER", answerSelectChallenge},
+		"PASSWORD":              {"PASSWORD", answerPassword},
+		"PASSWORD_SRP":          {"SRP_A", answerPasswordSRP},
+		"WEB_AUTHN":             {"CREDENTIAL", answerPasskey},
+		"SMS_OTP":               answerCode("SMS_OTP_CODE"),
 		"SMS_MFA":               answerCode("SMS_MFA_CODE"),
 		"EMAIL_OTP":             answerCode("EMAIL_OTP_CODE"),
 		"SOFTWARE_TOKEN_MFA":    {"SOFTWARE_TOKEN_MFA_CODE", answerSoftwareToken},
@@ -55,15 +72,31 @@ func (c *call) advance(in signIn) (any, *apiError) {
 	if refusal := in.pool.ready(u, c.now); refusal != nil {
 		return nil, refusal
 	}
-	if u.status == ForceChangePassword {
-		return c.challenge(in, "NEW_PASSWORD_REQUIRED", in.pool.newPasswordParameters(u)), nil
-	}
-	if !in.secondFactor {
-		if name := in.pool.secondFactor(u); name != "" {
-			return c.askFactor(in, name), nil
+	for _, ask := range []signInStep{askNewPassword, askSecondFactor} {
+		if answer, refusal := ask(c, &in); answer != nil || refusal != nil {
+			return answer, refusal
 		}
 	}
 	return authAnswer{AuthenticationResult: c.signedIn(in), ChallengeParameters: map[string]string{}}, nil
+}
+
+// signInStep is a step of every sign-in after its first factor, in the order of
+// advance. It answers nil where there is nothing to ask.
+type signInStep func(*call, *signIn) (any, *apiError)
+
+func askNewPassword(c *call, in *signIn) (any, *apiError) {
+	if in.user.status != ForceChangePassword {
+		return nil, nil
+	}
+	return c.challenge(*in, "NEW_PASSWORD_REQUIRED", in.pool.newPasswordParameters(in.user)), nil
+}
+
+func askSecondFactor(c *call, in *signIn) (any, *apiError) {
+	name := in.pool.secondFactor(in.user)
+	if in.secondFactor || name == "" {
+		return nil, nil
+	}
+	return c.askFactor(*in, name), nil
 }
 
 // challenge puts the sign-in on hold under a new Session.
@@ -72,7 +105,7 @@ func (c *call) challenge(in signIn, name string, parameters map[string]string) a
 	if parameters == nil {
 		parameters = map[string]string{}
 	}
-	parameters["USER_ID_FOR_SRP"] = in.user.username
+	parameters["USER_ID_FOR_SRP"] = in.username()
 	return authAnswer{ChallengeName: name, ChallengeParameters: parameters, Session: c.hold(in)}
 }
 
@@ -129,10 +162,10 @@ func (c *call) respond() (any, *apiError) {
 		return nil, refusal
 	}
 	judge, known := challengeTable()[name]
-	if !known || in.challenge != name || in.signed != c.signed || !c.sameUser(pool, in.user.username, answers["USERNAME"]) {
+	if !known || in.challenge != name || in.signed != c.signed || !c.sameUser(in, answers["USERNAME"]) {
 		return nil, notAuthorized("Invalid session for the user.")
 	}
-	if refusal := client.checkHash(answers["SECRET_HASH"], in.user.username); refusal != nil {
+	if refusal := client.checkHash(answers["SECRET_HASH"], in.username()); refusal != nil {
 		return nil, refusal
 	}
 	if answers[judge.needs] == "" {
@@ -144,12 +177,16 @@ func (c *call) respond() (any, *apiError) {
 
 // sameUser says whether the USERNAME of an answer means the user of the
 // sign-in. AdminRespondToAuthChallenge takes the username alone, no alias.
-func (c *call) sameUser(pool *Pool, username, given string) bool {
-	if c.signed {
-		return given == username
+func (c *call) sameUser(in *signIn, given string) bool {
+	switch {
+	case given == in.username():
+		return true
+	case c.signed:
+		return false
+	case in.user == nil:
+		return in.pool.fold(given) == in.pool.fold(in.typed)
 	}
-	u := pool.find(given)
-	return given == username || u != nil && u.username == username
+	return in.pool.find(given) == in.user
 }
 
 // respondVerifier finds the SRP exchange that an answer is about.
@@ -159,14 +196,22 @@ func (c *call) respondVerifier(pool *Pool, client *Client, answers map[string]st
 			return nil, missingParameter(name)
 		}
 	}
-	if session := c.params.text("Session"); session != "" {
-		// None was given out: it can only belong to something else.
-		return nil, notAuthorized("Invalid session for the user.")
+	session := c.params.text("Session")
+	if session != "" {
+		if _, refusal := c.held(pool, client, session); refusal != nil {
+			return nil, refusal
+		}
 	}
 	exchange := pool.blocks[answers["PASSWORD_CLAIM_SECRET_BLOCK"]]
 	if exchange == nil || exchange.in.client.ID != client.ID || exchange.in.signed != c.signed ||
-		!c.sameUser(pool, exchange.name, answers["USERNAME"]) {
+		!c.sameUser(&exchange.in, answers["USERNAME"]) {
 		return nil, incorrectPassword()
+	}
+	switch {
+	case exchange.session != "" && session == "":
+		return nil, missingParameter("Session")
+	case exchange.session != session:
+		return nil, notAuthorized("Invalid session for the user.")
 	}
 	if refusal := client.checkHash(answers["SECRET_HASH"], exchange.name); refusal != nil {
 		return nil, refusal

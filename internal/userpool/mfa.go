@@ -114,8 +114,9 @@ func codeMismatch() *apiError {
 // lock as wrong passwords do.
 func (c *call) judgeCode(in *signIn, check func() *apiError) (any, *apiError) {
 	u := in.user
-	if u == nil {
-		return nil, codeMismatch() // nobody got a code
+	if u == nil { // nobody got a code
+		in.used = !in.pool.config.WrongCodeKeepsSession
+		return nil, codeMismatch()
 	}
 	if u.codes.locked(c.now) {
 		return nil, notAuthorized("Too many invalid credentials attempts. User temporarily locked. Please try again after few seconds.")

@@ -45,6 +45,11 @@ type PoolConfig struct {
 	// wrong code. Reports on AWS differ; by default the session is used up.
 	WrongCodeKeepsSession bool
 
+	// FirstFactors are the pool's AllowedFirstAuthFactors, for USER_AUTH: PASSWORD,
+	// the default, which stands for PASSWORD_SRP too, EMAIL_OTP, SMS_OTP and
+	// WEB_AUTHN.
+	FirstFactors []string
+
 	// MFASetup are the factors that MFA_SETUP offers (MFAS_CAN_SETUP):
 	// SOFTWARE_TOKEN_MFA, the default, and EMAIL_OTP.
 	MFASetup []string
@@ -112,6 +117,8 @@ func (s *Server) AddPool(config PoolConfig) *Pool {
 	config.MFA = MFA(firstOf(string(config.MFA), string(MFAOptional)))
 	setDefault(&config.MinimumLength, 8)
 	setDefault(&config.TemporaryPasswordValidity, 7*24*time.Hour)
+	config.FirstFactors = listOr(config.FirstFactors, "PASSWORD")
+	checkFirstFactors(config.FirstFactors)
 	config.MFASetup = listOr(config.MFASetup, "SOFTWARE_TOKEN_MFA")
 	pool := &Pool{
 		config: config, server: s, keys: sharedKeys, salt: randomBytes(32),
@@ -193,7 +200,7 @@ func (p *Pool) setClient(client Client) Client {
 // fault says what CreateUserPoolClient would refuse.
 func (c *Client) fault() string {
 	known := []string{"ALLOW_USER_PASSWORD_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH",
-		"ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}
+		"ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_AUTH"}
 	for _, flow := range c.Flows {
 		if !slices.Contains(known, flow) {
 			return "flow not known here: " + flow

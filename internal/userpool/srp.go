@@ -123,10 +123,12 @@ func claim(key []byte, realm, name string, secretBlock []byte, timestamp string)
 	return mac.Sum(nil)
 }
 
-// srpExchange is a PASSWORD_VERIFIER challenge that waits for its answer. AWS
-// gives no Session with it: the SECRET_BLOCK tells which exchange is meant.
+// srpExchange is a PASSWORD_VERIFIER challenge that waits for its answer. The
+// SECRET_BLOCK tells which exchange is meant: in USER_SRP_AUTH AWS gives no
+// Session with it.
 type srpExchange struct {
 	in       signIn
+	session  string // "": none was given out
 	name     string // USER_ID_FOR_SRP
 	password verifier
 	a, b     *big.Int
@@ -143,26 +145,31 @@ func (g srpGroup) parseA(text string) (*big.Int, bool) {
 	return a, ok && new(big.Int).Mod(a, g.n).Sign() != 0
 }
 
-// startSRP answers USER_SRP_AUTH. u is nil for a user who doesn't exist and
-// whose existence isn't to be told: salt and id are then made up, always the
-// same ones for a name.
-func (c *call) startSRP(in signIn, u *user, typed, srpA string) (any, *apiError) {
+// startSRP begins the proof of a password. For a user who doesn't exist, and
+// whose existence isn't to be told, salt and id are made up, always the same ones
+// for a name.
+func (c *call) startSRP(in signIn, srpA string) (any, *apiError) {
 	group := newSRPGroup()
 	a, ok := group.parseA(srpA)
 	if !ok {
 		return nil, invalidParameter("SRP_A is not valid")
 	}
 	exchange := &srpExchange{in: in, a: a, b: new(big.Int).SetBytes(randomBytes(128)), created: c.now}
-	if u != nil {
-		exchange.name, exchange.password = u.username, u.password
+	exchange.name = in.username()
+	if in.user != nil {
+		exchange.password = in.user.password
 	} else {
-		exchange.name, exchange.password = in.pool.madeUp(typed)
+		exchange.password = in.pool.madeUp(in.typed)
+	}
+	if in.srpSession {
+		in.challenge = "PASSWORD_VERIFIER"
+		exchange.session = c.hold(in)
 	}
 	exchange.publicB = group.publicB(exchange.password.v, exchange.b)
 	block := base64.StdEncoding.EncodeToString(randomBytes(768))
 	in.pool.blocks[block] = exchange
 	in.pool.dropOldBlocks(c.now)
-	return authAnswer{ChallengeName: "PASSWORD_VERIFIER", ChallengeParameters: map[string]string{
+	return authAnswer{ChallengeName: "PASSWORD_VERIFIER", Session: exchange.session, ChallengeParameters: map[string]string{
 		"SALT":            exchange.password.salt.Text(16),
 		"SRP_B":           exchange.publicB.Text(16),
 		"SECRET_BLOCK":    block,
@@ -171,14 +178,22 @@ func (c *call) startSRP(in signIn, u *user, typed, srpA string) (any, *apiError)
 	}}, nil
 }
 
-// madeUp is the id and verifier of somebody who doesn't exist.
-func (p *Pool) madeUp(typed string) (string, verifier) {
+// invented are bytes that stand for somebody who doesn't exist, always the same
+// ones for a name.
+func (p *Pool) invented(typed string) []byte {
 	mac := hmac.New(sha256.New, p.salt)
 	mac.Write([]byte(p.fold(typed)))
-	sum := mac.Sum(nil)
-	v := newVerifier(p.realm(), typed, hex.EncodeToString(sum), new(big.Int).SetBytes(sum[16:]))
-	return uuidText(sum[:16]), v
+	return mac.Sum(nil)
 }
+
+// madeUp is the verifier of somebody who doesn't exist.
+func (p *Pool) madeUp(typed string) verifier {
+	sum := p.invented(typed)
+	return newVerifier(p.realm(), typed, hex.EncodeToString(sum), new(big.Int).SetBytes(sum[16:]))
+}
+
+// madeUpID is the username of somebody who doesn't exist.
+func (p *Pool) madeUpID(typed string) string { return uuidText(p.invented(typed)[:16]) }
 
 func (p *Pool) dropOldBlocks(now time.Time) {
 	for block, exchange := range p.blocks {
@@ -197,6 +212,9 @@ func (c *call) answerVerifier(exchange *srpExchange, answers map[string]string) 
 	}
 	in := exchange.in
 	delete(in.pool.blocks, answers["PASSWORD_CLAIM_SECRET_BLOCK"])
+	if held := in.pool.signIns[exchange.session]; held != nil {
+		held.used = true
+	}
 	if in.user == nil {
 		return nil, incorrectPassword()
 	}
@@ -208,6 +226,7 @@ func (c *call) answerVerifier(exchange *srpExchange, answers map[string]string) 
 	if refusal := in.user.provePassword(c.now, proof); refusal != nil {
 		return nil, refusal
 	}
+	in.password = true
 	return c.advance(in)
 }
 

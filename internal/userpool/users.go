@@ -48,6 +48,9 @@ type User struct {
 	// more than one. Without it they are asked (SELECT_MFA_TYPE).
 	PreferredMFA string
 
+	// Passkey lets the user choose WEB_AUTHN in USER_AUTH. Nobody can answer it.
+	Passkey bool
+
 	Disabled bool
 }
 
@@ -67,6 +70,7 @@ type user struct {
 	smsMFA       bool
 	emailMFA     bool
 	preferredMFA string
+	passkey      bool
 
 	passwords attempts
 	codes     attempts
@@ -93,7 +97,7 @@ func (p *Pool) newUser(d User) *user {
 		username: d.Username, sub: firstOf(d.Sub, newUUID()), groups: slices.Clone(d.Groups),
 		attributes: map[string]string{}, status: Status(firstOf(string(d.Status), string(Confirmed))),
 		temporarySince: p.server.config.Now(), disabled: d.Disabled,
-		smsMFA: d.SMSMFA, emailMFA: d.EmailMFA, preferredMFA: d.PreferredMFA,
+		smsMFA: d.SMSMFA, emailMFA: d.EmailMFA, preferredMFA: d.PreferredMFA, passkey: d.Passkey,
 	}
 	if d.Email != "" {
 		u.attributes["email"], u.attributes["email_verified"] = d.Email, "true"
