@@ -15,7 +15,10 @@ type authResult struct {
 	ExpiresIn    int // seconds; of the access token
 	TokenType    string
 	RefreshToken string `json:",omitempty"`
-	IdToken      string //nolint:revive // Cognito's spelling
+
+	NewDeviceMetadata *deviceMetadata `json:",omitempty"`
+
+	IdToken string //nolint:revive // Cognito's spelling
 }
 
 // flow is one AuthFlow: which switch of the app client allows it and through
@@ -79,7 +82,7 @@ func beginPassword(c *call, pool *Pool, client *Client) (any, *apiError) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	in := signIn{pool: pool, client: client, user: u, typed: typed, signed: c.signed}
+	in := signIn{pool: pool, client: client, user: u, typed: typed, signed: c.signed, adminFlow: c.signed}
 	return c.judgePassword(in, c.params.texts("AuthParameters")["PASSWORD"])
 }
 
@@ -93,7 +96,15 @@ func (c *call) judgePassword(in signIn, password string) (any, *apiError) {
 		return nil, refusal
 	}
 	in.password = true
+	if refusal := in.sentFrom(c.deviceKey()); refusal != nil {
+		return nil, refusal
+	}
 	return c.advance(in)
+}
+
+// deviceKey is the DEVICE_KEY of a request of a sign-in.
+func (c *call) deviceKey() string {
+	return firstOf(c.params.texts("AuthParameters")["DEVICE_KEY"], c.params.texts("ChallengeResponses")["DEVICE_KEY"])
 }
 
 // beginSRP is USER_SRP_AUTH.

@@ -27,6 +27,12 @@ type signIn struct {
 	setupEmail   string // MFA_SETUP: the address that becomes the factor
 	password     bool   // proved
 	secondFactor bool   // done
+	adminFlow    bool   // begun by an ADMIN_ flow
+
+	device       *device      // what the last request was sent from; nil: none known
+	deviceProved bool         // by DEVICE_PASSWORD_VERIFIER
+	exchange     *srpExchange // DEVICE_PASSWORD_VERIFIER: what is to be proved
+	block        string       // DEVICE_PASSWORD_VERIFIER: its SECRET_BLOCK
 }
 
 // username is what challenges are answered with: the user's username, or the
@@ -60,6 +66,9 @@ func challengeTable() map[string]challengeAnswer {
 		"SOFTWARE_TOKEN_MFA":    {"SOFTWARE_TOKEN_MFA_CODE", answerSoftwareToken},
 		"SELECT_MFA_TYPE":       {"ANSWER", answerSelectMFA},
 		"MFA_SETUP":             {"USERNAME", answerSetup},
+
+		"DEVICE_SRP_AUTH":          {"SRP_A", answerDeviceSRP},
+		"DEVICE_PASSWORD_VERIFIER": {"PASSWORD_CLAIM_SIGNATURE", answerDeviceVerifier},
 	}
 }
 
@@ -72,12 +81,15 @@ func (c *call) advance(in signIn) (any, *apiError) {
 	if refusal := in.pool.ready(u, c.now); refusal != nil {
 		return nil, refusal
 	}
-	for _, ask := range []signInStep{askNewPassword, askSecondFactor} {
+	for _, ask := range []signInStep{askNewPassword, askSecondFactor, askDevice} {
 		if answer, refusal := ask(c, &in); answer != nil || refusal != nil {
 			return answer, refusal
 		}
 	}
-	return authAnswer{AuthenticationResult: c.signedIn(in), ChallengeParameters: map[string]string{}}, nil
+	metadata := c.trackDevice(&in)
+	result := c.signedIn(in)
+	result.NewDeviceMetadata = metadata
+	return authAnswer{AuthenticationResult: result, ChallengeParameters: map[string]string{}}, nil
 }
 
 // signInStep is a step of every sign-in after its first factor, in the order of
@@ -93,7 +105,7 @@ func askNewPassword(c *call, in *signIn) (any, *apiError) {
 
 func askSecondFactor(c *call, in *signIn) (any, *apiError) {
 	name := in.pool.secondFactor(in.user)
-	if in.secondFactor || name == "" {
+	if in.secondFactor || in.trusted() || name == "" {
 		return nil, nil
 	}
 	return c.askFactor(*in, name), nil
@@ -170,6 +182,11 @@ func (c *call) respond() (any, *apiError) {
 	}
 	if answers[judge.needs] == "" {
 		return nil, missingParameter(judge.needs)
+	}
+	// The Session outlives an unknown device: AWS's own clients answer again
+	// without the device's key.
+	if refusal := in.sentFrom(answers["DEVICE_KEY"]); refusal != nil {
+		return nil, refusal
 	}
 	in.client, in.used = client, true
 	return judge.answer(c, in, answers)

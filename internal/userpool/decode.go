@@ -11,8 +11,9 @@ import (
 	"strings"
 )
 
-// params are the members of a request that its operation knows, typed: string
-// or map[string]string. Members that the operation doesn't know are dropped.
+// params are the members of a request that its operation knows, typed: string,
+// map[string]string, int, or as JSON has it. Members that the operation doesn't
+// know are dropped.
 type params map[string]any
 
 func (p params) text(name string) string {
@@ -25,13 +26,24 @@ func (p params) texts(name string) map[string]string {
 	return m
 }
 
+func (p params) fields(name string) map[string]any {
+	m, _ := p[name].(map[string]any)
+	return m
+}
+
+func (p params) number(name string) int {
+	n, _ := p[name].(int)
+	return n
+}
+
 // kind is the JSON type that a member must have.
 type kind int
 
 const (
 	text kind = iota
 	textMap
-	structure // looked at no further: its content changes nothing here
+	integer
+	structure // its members are looked at by the operation, if at all
 )
 
 // member is one member of an operation's input with its constraints, as the
@@ -41,7 +53,7 @@ type member struct {
 	kind     kind
 	required bool
 	pattern  *regexp.Regexp
-	min, max int // length in characters; 0: no limit
+	min, max int // length in characters, or of a number; 0: no limit
 	enum     []string
 }
 
@@ -89,6 +101,8 @@ func (m member) convert(value any) (any, *apiError) {
 			return nil, wrongType(value)
 		}
 		return convertMap(object)
+	case integer:
+		return convertNumber(value)
 	default:
 		object, ok := value.(map[string]any)
 		if !ok {
@@ -96,6 +110,18 @@ func (m member) convert(value any) (any, *apiError) {
 		}
 		return object, nil
 	}
+}
+
+func convertNumber(value any) (any, *apiError) {
+	n, isNumber := value.(json.Number)
+	if !isNumber {
+		return nil, wrongType(value)
+	}
+	whole, err := n.Int64()
+	if err != nil {
+		return nil, refuse("SerializationException", "")
+	}
+	return int(whole), nil
 }
 
 func convertMap(object map[string]any) (any, *apiError) {
@@ -157,6 +183,11 @@ func (m member) broken(p params) string {
 			return at + "Member must not be null"
 		}
 		return ""
+	}
+	if n, isNumber := value.(int); isNumber && n < m.min {
+		return at + fmt.Sprintf("Member must have value greater than or equal to %d", m.min)
+	} else if isNumber && n > m.max {
+		return at + fmt.Sprintf("Member must have value less than or equal to %d", m.max)
 	}
 	s, isText := value.(string)
 	if !isText {

@@ -24,6 +24,12 @@ func operationTable() map[string]operation {
 		"GetUser":                     {shape: []member{accessTokenMember(true)}, run: getUser},
 		"AssociateSoftwareToken":      {shape: []member{accessTokenMember(false), sessionMember()}, run: associateSoftwareToken},
 		"VerifySoftwareToken":         {shape: verifyShape(), run: verifySoftwareToken},
+
+		"ConfirmDevice":      {shape: confirmDeviceShape(), run: confirmDevice},
+		"UpdateDeviceStatus": {shape: deviceShape(true, member{name: "DeviceRememberedStatus", enum: []string{"remembered", "not_remembered"}}), run: updateDeviceStatus},
+		"GetDevice":          {shape: deviceShape(false), run: getDevice},
+		"ForgetDevice":       {shape: deviceShape(false), run: forgetDevice},
+		"ListDevices":        {shape: listDevicesShape(), run: listDevices},
 	}
 }
 
@@ -66,9 +72,33 @@ func getTokensShape() []member {
 		{name: "RefreshToken", required: true, pattern: tokenPattern()},
 		clientIDMember(),
 		clientSecretMember(),
-		{name: "DeviceKey", min: 1, max: 55, pattern: whole(`[\w-]+_[0-9a-f-]+`)},
+		deviceKeyMember(false),
 		{name: "ClientMetadata", kind: textMap},
 	}
+}
+
+// deviceShape is the input of operations on one device; in some of them the
+// model leaves AccessToken optional, for it takes no other credentials.
+func deviceShape(tokenRequired bool, more ...member) []member {
+	return append([]member{accessTokenMember(tokenRequired), deviceKeyMember(true)}, more...)
+}
+
+func confirmDeviceShape() []member {
+	return deviceShape(true,
+		member{name: "DeviceSecretVerifierConfig", kind: structure},
+		member{name: "DeviceName", min: 1, max: 1024})
+}
+
+func listDevicesShape() []member {
+	return []member{
+		accessTokenMember(true),
+		{name: "Limit", kind: integer, max: maxDevices},
+		{name: "PaginationToken", min: 1, pattern: whole(`[\S]+`)},
+	}
+}
+
+func deviceKeyMember(required bool) member {
+	return member{name: "DeviceKey", required: required, min: 1, max: 55, pattern: whole(`[\w-]+_[0-9a-f-]+`)}
 }
 
 func revokeShape() []member {

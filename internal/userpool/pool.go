@@ -45,6 +45,10 @@ type PoolConfig struct {
 	// wrong code. Reports on AWS differ; by default the session is used up.
 	WrongCodeKeepsSession bool
 
+	// DeviceConfiguration makes the pool track devices: sign-ins give new ones a
+	// key, and refresh tokens are tied to it. Default: none are tracked.
+	DeviceConfiguration *DeviceConfiguration
+
 	// FirstFactors are the pool's AllowedFirstAuthFactors, for USER_AUTH: PASSWORD,
 	// the default, which stands for PASSWORD_SRP too, EMAIL_OTP, SMS_OTP and
 	// WEB_AUTHN.

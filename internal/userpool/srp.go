@@ -129,7 +129,8 @@ func claim(key []byte, realm, name string, secretBlock []byte, timestamp string)
 type srpExchange struct {
 	in       signIn
 	session  string // "": none was given out
-	name     string // USER_ID_FOR_SRP
+	realm    string // the pool's, or a device's group
+	name     string // USER_ID_FOR_SRP, or a device's key
 	password verifier
 	a, b     *big.Int
 	publicB  *big.Int
@@ -154,7 +155,7 @@ func (c *call) startSRP(in signIn, srpA string) (any, *apiError) {
 	if !ok {
 		return nil, invalidParameter("SRP_A is not valid")
 	}
-	exchange := &srpExchange{in: in, a: a, b: new(big.Int).SetBytes(randomBytes(128)), created: c.now}
+	exchange := &srpExchange{in: in, realm: in.pool.realm(), a: a, b: new(big.Int).SetBytes(randomBytes(128)), created: c.now}
 	exchange.name = in.username()
 	if in.user != nil {
 		exchange.password = in.user.password
@@ -206,31 +207,51 @@ func (p *Pool) dropOldBlocks(now time.Time) {
 // answerVerifier judges a PASSWORD_VERIFIER answer. Whatever is wrong with the
 // proof, AWS says the same: a wrong password.
 func (c *call) answerVerifier(exchange *srpExchange, answers map[string]string) (any, *apiError) {
-	stamp, err := time.Parse(timestampLayout, answers["TIMESTAMP"])
-	if err != nil {
-		return nil, invalidParameter("TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english.")
-	}
-	in := exchange.in
-	delete(in.pool.blocks, answers["PASSWORD_CLAIM_SECRET_BLOCK"])
-	if held := in.pool.signIns[exchange.session]; held != nil {
-		held.used = true
-	}
-	if in.user == nil {
-		return nil, incorrectPassword()
-	}
-	proof := func() bool {
-		inTime := c.now.Sub(exchange.created) <= verifierLife && c.now.Sub(stamp).Abs() <= timestampWindow
-		asWritten := stamp.Format(timestampLayout) == answers["TIMESTAMP"] // else "05", or another day's name
-		return inTime && asWritten && exchange.proved(answers)
-	}
-	if refusal := in.user.provePassword(c.now, proof); refusal != nil {
+	stamp, refusal := parseStamp(answers["TIMESTAMP"])
+	if refusal != nil {
 		return nil, refusal
 	}
+	in := exchange.in
+	if in.user == nil {
+		exchange.end(answers)
+		return nil, incorrectPassword()
+	}
+	if refusal := in.user.provePassword(c.now, func() bool { return exchange.proved(c.now, stamp, answers) }); refusal != nil {
+		exchange.end(answers)
+		return nil, refusal
+	}
+	// The exchange outlives an unknown device: AWS's own clients answer again
+	// without the device's key.
+	if refusal := in.sentFrom(answers["DEVICE_KEY"]); refusal != nil {
+		return nil, refusal
+	}
+	exchange.end(answers)
 	in.password = true
 	return c.advance(in)
 }
 
-func (e *srpExchange) proved(answers map[string]string) bool {
+// end makes sure that the exchange is answered once.
+func (e *srpExchange) end(answers map[string]string) {
+	delete(e.in.pool.blocks, answers["PASSWORD_CLAIM_SECRET_BLOCK"])
+	if held := e.in.pool.signIns[e.session]; held != nil {
+		held.used = true
+	}
+}
+
+func parseStamp(text string) (time.Time, *apiError) {
+	stamp, err := time.Parse(timestampLayout, text)
+	if err != nil {
+		return stamp, invalidParameter("TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english.")
+	}
+	return stamp, nil
+}
+
+func (e *srpExchange) proved(now, stamp time.Time, answers map[string]string) bool {
+	inTime := now.Sub(e.created) <= verifierLife && now.Sub(stamp).Abs() <= timestampWindow
+	asWritten := stamp.Format(timestampLayout) == answers["TIMESTAMP"] // else "05", or another day's name
+	if !inTime || !asWritten {
+		return false
+	}
 	block, err := base64.StdEncoding.DecodeString(answers["PASSWORD_CLAIM_SECRET_BLOCK"])
 	if err != nil {
 		return false
@@ -240,5 +261,5 @@ func (e *srpExchange) proved(answers map[string]string) bool {
 		return false
 	}
 	key := newSRPGroup().sessionKey(e.password.v, e.a, e.b, e.publicB)
-	return hmac.Equal(given, claim(key, e.in.pool.realm(), e.name, block, answers["TIMESTAMP"]))
+	return hmac.Equal(given, claim(key, e.realm, e.name, block, answers["TIMESTAMP"]))
 }

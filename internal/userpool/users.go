@@ -71,6 +71,7 @@ type user struct {
 	emailMFA     bool
 	preferredMFA string
 	passkey      bool
+	devices      map[string]*device // confirmed ones, by key
 
 	passwords attempts
 	codes     attempts
@@ -95,7 +96,7 @@ func (p *Pool) AddUser(definition User) User {
 func (p *Pool) newUser(d User) *user {
 	u := &user{
 		username: d.Username, sub: firstOf(d.Sub, newUUID()), groups: slices.Clone(d.Groups),
-		attributes: map[string]string{}, status: Status(firstOf(string(d.Status), string(Confirmed))),
+		attributes: map[string]string{}, devices: map[string]*device{}, status: Status(firstOf(string(d.Status), string(Confirmed))),
 		temporarySince: p.server.config.Now(), disabled: d.Disabled,
 		smsMFA: d.SMSMFA, emailMFA: d.EmailMFA, preferredMFA: d.PreferredMFA, passkey: d.Passkey,
 	}
