@@ -117,11 +117,6 @@ func beginSRP(c *call, pool *Pool, client *Client) (any, *apiError) {
 	return c.startSRP(in, c.params.texts("AuthParameters")["SRP_A"])
 }
 
-// beginCustom refuses CUSTOM_AUTH as a pool does that has no Lambda triggers.
-func beginCustom(*call, *Pool, *Client) (any, *apiError) {
-	return nil, invalidParameter("Custom auth lambda trigger is not configured for the user pool.")
-}
-
 // who finds the user who signs in, after the checks that come before the
 // first factor: parameters, SECRET_HASH over the name as it was sent, and whether a
 // reset is due. With PreventUserExistenceErrors it returns nil for an unknown one.

@@ -29,6 +29,8 @@ type signIn struct {
 	secondFactor bool   // done
 	adminFlow    bool   // begun by an ADMIN_ flow
 
+	custom *custom // CUSTOM_AUTH: where it stands; nil in other flows
+
 	device       *device      // what the last request was sent from; nil: none known
 	deviceProved bool         // by DEVICE_PASSWORD_VERIFIER
 	exchange     *srpExchange // DEVICE_PASSWORD_VERIFIER: what is to be proved
@@ -67,6 +69,7 @@ func challengeTable() map[string]challengeAnswer {
 		"SELECT_MFA_TYPE":       {"ANSWER", answerSelectMFA},
 		"MFA_SETUP":             {"USERNAME", answerSetup},
 
+		"CUSTOM_CHALLENGE":         {"ANSWER", answerCustom},
 		"DEVICE_SRP_AUTH":          {"SRP_A", answerDeviceSRP},
 		"DEVICE_PASSWORD_VERIFIER": {"PASSWORD_CLAIM_SIGNATURE", answerDeviceVerifier},
 	}
@@ -81,7 +84,7 @@ func (c *call) advance(in signIn) (any, *apiError) {
 	if refusal := in.pool.ready(u, c.now); refusal != nil {
 		return nil, refusal
 	}
-	for _, ask := range []signInStep{askNewPassword, askSecondFactor, askDevice} {
+	for _, ask := range []signInStep{askNewPassword, askSecondFactor, askCustom, askDevice} {
 		if answer, refusal := ask(c, &in); answer != nil || refusal != nil {
 			return answer, refusal
 		}
@@ -96,8 +99,13 @@ func (c *call) advance(in signIn) (any, *apiError) {
 // advance. It answers nil where there is nothing to ask.
 type signInStep func(*call, *signIn) (any, *apiError)
 
+// withoutPassword says whether only custom challenges make the sign-in. New
+// passwords and MFA belong to passwords:
+// https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow-methods.html
+func (in *signIn) withoutPassword() bool { return in.custom != nil && !in.password }
+
 func askNewPassword(c *call, in *signIn) (any, *apiError) {
-	if in.user.status != ForceChangePassword {
+	if in.user.status != ForceChangePassword || in.withoutPassword() {
 		return nil, nil
 	}
 	return c.challenge(*in, "NEW_PASSWORD_REQUIRED", in.pool.newPasswordParameters(in.user)), nil
@@ -105,7 +113,7 @@ func askNewPassword(c *call, in *signIn) (any, *apiError) {
 
 func askSecondFactor(c *call, in *signIn) (any, *apiError) {
 	name := in.pool.secondFactor(in.user)
-	if in.secondFactor || in.trusted() || name == "" {
+	if in.secondFactor || in.trusted() || in.withoutPassword() || name == "" {
 		return nil, nil
 	}
 	return c.askFactor(*in, name), nil

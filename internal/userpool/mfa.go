@@ -129,6 +129,7 @@ func (c *call) judgeCode(in *signIn, check func() *apiError) (any, *apiError) {
 	u.codes.passed()
 	u.takeEmail(in.setupEmail)
 	in.secondFactor = true
+	in.answered(in.challenge)
 	return c.advance(*in)
 }
 

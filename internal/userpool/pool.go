@@ -49,6 +49,10 @@ type PoolConfig struct {
 	// key, and refresh tokens are tied to it. Default: none are tracked.
 	DeviceConfiguration *DeviceConfiguration
 
+	// Custom are the Lambda triggers of CUSTOM_AUTH. Without them the flow is
+	// refused.
+	Custom *CustomAuth
+
 	// FirstFactors are the pool's AllowedFirstAuthFactors, for USER_AUTH: PASSWORD,
 	// the default, which stands for PASSWORD_SRP too, EMAIL_OTP, SMS_OTP and
 	// WEB_AUTHN.

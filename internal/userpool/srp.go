@@ -227,6 +227,7 @@ func (c *call) answerVerifier(exchange *srpExchange, answers map[string]string) 
 	}
 	exchange.end(answers)
 	in.password = true
+	in.answered("PASSWORD_VERIFIER")
 	return c.advance(in)
 }
 
