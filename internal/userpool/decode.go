@@ -43,6 +43,7 @@ const (
 	text kind = iota
 	textMap
 	integer
+	attributeList
 	structure // its members are looked at by the operation, if at all
 )
 
@@ -100,7 +101,10 @@ func (m member) convert(value any) (any, *apiError) {
 		if !ok {
 			return nil, wrongType(value)
 		}
-		return convertMap(object)
+		texts, refusal := convertMap(object)
+		return texts, refusal
+	case attributeList:
+		return convertAttributes(value)
 	case integer:
 		return convertNumber(value)
 	default:
@@ -110,6 +114,31 @@ func (m member) convert(value any) (any, *apiError) {
 		}
 		return object, nil
 	}
+}
+
+// convertAttributes makes a map of a list of names and values. Of a name that is
+// there twice the last counts.
+func convertAttributes(value any) (any, *apiError) {
+	list, isList := value.([]any)
+	if !isList {
+		return nil, wrongType(value)
+	}
+	attributes := map[string]string{}
+	for _, each := range list {
+		object, isObject := each.(map[string]any)
+		if !isObject {
+			return nil, wrongType(each)
+		}
+		texts, refusal := convertMap(object)
+		if refusal != nil {
+			return nil, refusal
+		}
+		if texts["Name"] == "" {
+			return nil, invalidParameter("1 validation error detected: Value at 'userAttributes' failed to satisfy constraint: Member must not be null")
+		}
+		attributes[texts["Name"]] = texts["Value"]
+	}
+	return attributes, nil
 }
 
 func convertNumber(value any) (any, *apiError) {
@@ -124,7 +153,7 @@ func convertNumber(value any) (any, *apiError) {
 	return int(whole), nil
 }
 
-func convertMap(object map[string]any) (any, *apiError) {
+func convertMap(object map[string]any) (map[string]string, *apiError) {
 	texts := make(map[string]string, len(object))
 	for key, value := range object {
 		switch v := value.(type) {

@@ -25,6 +25,14 @@ func operationTable() map[string]operation {
 		"AssociateSoftwareToken":      {shape: []member{accessTokenMember(false), sessionMember()}, run: associateSoftwareToken},
 		"VerifySoftwareToken":         {shape: verifyShape(), run: verifySoftwareToken},
 
+		"SetUserMFAPreference": {shape: mfaPreferenceShape(), run: setUserMFAPreference},
+
+		"ForgotPassword":         {shape: accountShape(), run: forgotPassword},
+		"ConfirmForgotPassword":  {shape: accountShape(confirmationCodeMember(), passwordMember(true)), run: confirmForgotPassword},
+		"SignUp":                 {shape: signUpShape(), run: signUp},
+		"ConfirmSignUp":          {shape: accountShape(confirmationCodeMember(), sessionMember()), run: confirmSignUp},
+		"ResendConfirmationCode": {shape: accountShape(), run: resendConfirmationCode},
+
 		"ConfirmDevice":      {shape: confirmDeviceShape(), run: confirmDevice},
 		"UpdateDeviceStatus": {shape: deviceShape(true, member{name: "DeviceRememberedStatus", enum: []string{"remembered", "not_remembered"}}), run: updateDeviceStatus},
 		"GetDevice":          {shape: deviceShape(false), run: getDevice},
@@ -75,6 +83,42 @@ func getTokensShape() []member {
 		deviceKeyMember(false),
 		{name: "ClientMetadata", kind: textMap},
 	}
+}
+
+func mfaPreferenceShape() []member {
+	return []member{
+		accessTokenMember(true),
+		{name: "SMSMfaSettings", kind: structure},
+		{name: "SoftwareTokenMfaSettings", kind: structure},
+		{name: "EmailMfaSettings", kind: structure},
+	}
+}
+
+// accountShape is the input of operations on a user who isn't signed in.
+func accountShape(more ...member) []member {
+	return append([]member{
+		clientIDMember(),
+		{name: "SecretHash", min: 1, max: 128, pattern: whole(`[\w+=/]+`)},
+		{name: "Username", required: true, min: 1, max: 128, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)},
+		{name: "UserContextData", kind: structure},
+		{name: "AnalyticsMetadata", kind: structure},
+		{name: "ClientMetadata", kind: textMap},
+	}, more...)
+}
+
+func signUpShape() []member {
+	return accountShape(passwordMember(false),
+		member{name: "UserAttributes", kind: attributeList}, member{name: "ValidationData", kind: attributeList})
+}
+
+func confirmationCodeMember() member {
+	return member{name: "ConfirmationCode", required: true, min: 1, max: 2048, pattern: whole(`[\S]+`)}
+}
+
+// passwordMember has the pattern that AWS names when it refuses a password. The
+// model's would refuse spaces, which the password policy allows.
+func passwordMember(required bool) member {
+	return member{name: "Password", required: required, max: maxPassword, pattern: whole(`[\S]+.*[\S]+`)}
 }
 
 // deviceShape is the input of operations on one device; in some of them the

@@ -75,6 +75,9 @@ type user struct {
 
 	passwords attempts
 	codes     attempts
+
+	reset        sentCode // ForgotPassword
+	confirmation sentCode // SignUp
 }
 
 // AddUser adds a user and returns it with Username and Sub filled in.
@@ -195,11 +198,6 @@ func (p *Pool) ForceChangePassword(name, temporary string) {
 		u.setPassword(p, temporary)
 		u.status, u.temporarySince = ForceChangePassword, p.server.config.Now()
 	})
-}
-
-// ResetPassword ends a user's password, as AdminResetUserPassword does.
-func (p *Pool) ResetPassword(name string) {
-	p.change(name, func(u *user) { u.status = ResetRequired })
 }
 
 // Disable and Enable switch a user's account. Disable revokes the refresh
