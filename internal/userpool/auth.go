@@ -5,6 +5,7 @@ package userpool
 type authAnswer struct {
 	AuthenticationResult *authResult       `json:",omitempty"`
 	ChallengeName        string            `json:",omitempty"`
+	AvailableChallenges  []string          `json:",omitempty"`
 	ChallengeParameters  map[string]string // {} with tokens
 	Session              string            `json:",omitempty"`
 }
@@ -14,7 +15,10 @@ type authResult struct {
 	ExpiresIn    int // seconds; of the access token
 	TokenType    string
 	RefreshToken string `json:",omitempty"`
-	IdToken      string //nolint:revive // Cognito's spelling
+
+	NewDeviceMetadata *deviceMetadata `json:",omitempty"`
+
+	IdToken string //nolint:revive // Cognito's spelling
 }
 
 // flow is one AuthFlow: which switch of the app client allows it and through
@@ -36,7 +40,7 @@ func flowTable() map[string]flow {
 		"REFRESH_TOKEN_AUTH":       refresh,
 		"REFRESH_TOKEN":            refresh,
 		"CUSTOM_AUTH":              {allow: "ALLOW_CUSTOM_AUTH", unsigned: true, signed: true, begin: beginCustom},
-		"USER_AUTH":                {allow: "ALLOW_USER_AUTH", unsigned: true, signed: true},
+		"USER_AUTH":                {allow: "ALLOW_USER_AUTH", unsigned: true, signed: true, begin: beginChoice},
 	}
 }
 
@@ -78,15 +82,29 @@ func beginPassword(c *call, pool *Pool, client *Client) (any, *apiError) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	password := c.params.texts("AuthParameters")["PASSWORD"]
-	if u == nil {
-		pool.madeUp(typed) // takes as long as for a user who exists
+	in := signIn{pool: pool, client: client, user: u, typed: typed, signed: c.signed, adminFlow: c.signed}
+	return c.judgePassword(in, c.params.texts("AuthParameters")["PASSWORD"])
+}
+
+// judgePassword judges a password that was sent as it is.
+func (c *call) judgePassword(in signIn, password string) (any, *apiError) {
+	if in.user == nil {
+		in.pool.madeUp(in.typed) // takes as long as for a user who exists
 		return nil, incorrectPassword()
 	}
-	if refusal := u.provePassword(c.now, func() bool { return u.hasPassword(pool, password) }); refusal != nil {
+	if refusal := in.user.provePassword(c.now, func() bool { return in.user.hasPassword(in.pool, password) }); refusal != nil {
 		return nil, refusal
 	}
-	return c.advance(signIn{pool: pool, client: client, user: u, signed: c.signed})
+	in.password = true
+	if refusal := in.sentFrom(c.deviceKey()); refusal != nil {
+		return nil, refusal
+	}
+	return c.advance(in)
+}
+
+// deviceKey is the DEVICE_KEY of a request of a sign-in.
+func (c *call) deviceKey() string {
+	return firstOf(c.params.texts("AuthParameters")["DEVICE_KEY"], c.params.texts("ChallengeResponses")["DEVICE_KEY"])
 }
 
 // beginSRP is USER_SRP_AUTH.
@@ -95,21 +113,16 @@ func beginSRP(c *call, pool *Pool, client *Client) (any, *apiError) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	in := signIn{pool: pool, client: client, user: u, signed: c.signed}
-	return c.startSRP(in, u, typed, c.params.texts("AuthParameters")["SRP_A"])
-}
-
-// beginCustom refuses CUSTOM_AUTH as a pool does that has no Lambda triggers.
-func beginCustom(*call, *Pool, *Client) (any, *apiError) {
-	return nil, invalidParameter("Custom auth lambda trigger is not configured for the user pool.")
+	in := signIn{pool: pool, client: client, user: u, typed: typed, signed: c.signed}
+	return c.startSRP(in, c.params.texts("AuthParameters")["SRP_A"])
 }
 
 // who finds the user who signs in, after the checks that come before the
-// password: parameters, SECRET_HASH over the name as it was sent, and whether a
+// first factor: parameters, SECRET_HASH over the name as it was sent, and whether a
 // reset is due. With PreventUserExistenceErrors it returns nil for an unknown one.
-func (c *call) who(pool *Pool, client *Client, proof string) (string, *user, *apiError) {
+func (c *call) who(pool *Pool, client *Client, proofs ...string) (string, *user, *apiError) {
 	p := c.params.texts("AuthParameters")
-	for _, name := range []string{"USERNAME", proof} {
+	for _, name := range append([]string{"USERNAME"}, proofs...) {
 		if p[name] == "" {
 			return "", nil, missingParameter(name)
 		}

@@ -9,20 +9,41 @@ import (
 	"time"
 )
 
-// signIn is a sign-in on its way: the password was proved, or is about to be.
+// signIn is a sign-in on its way: the first factor was proved, or is about to be.
 type signIn struct {
 	pool   *Pool
 	client *Client
-	user   *user // nil: nobody, whose existence isn't told
-	signed bool  // begun by AdminInitiateAuth
+	user   *user  // nil: nobody, whose existence isn't told
+	typed  string // USERNAME as it was sent at first
+	signed bool   // begun by AdminInitiateAuth
 
 	challenge    string
 	created      time.Time
 	used         bool   // its Session was answered
-	code         string // SMS_MFA: what was sent
+	srpSession   bool   // its PASSWORD_VERIFIER has a Session
+	code         string // what was sent: SMS_MFA, EMAIL_OTP, SMS_OTP
 	setup        totp   // MFA_SETUP: the seed that AssociateSoftwareToken made
 	setupDone    bool   // MFA_SETUP: VerifySoftwareToken saw a code
+	setupEmail   string // MFA_SETUP: the address that becomes the factor
+	password     bool   // proved
 	secondFactor bool   // done
+	adminFlow    bool   // begun by an ADMIN_ flow
+
+	custom *custom // CUSTOM_AUTH: where it stands; nil in other flows
+
+	device       *device      // what the last request was sent from; nil: none known
+	deviceProved bool         // by DEVICE_PASSWORD_VERIFIER
+	exchange     *srpExchange // DEVICE_PASSWORD_VERIFIER: what is to be proved
+	block        string       // DEVICE_PASSWORD_VERIFIER: its SECRET_BLOCK
+}
+
+// username is what challenges are answered with: the user's username, or the
+// made-up one of somebody who doesn't exist.
+func (in *signIn) username() string {
+	if in.user == nil {
+		return in.pool.madeUpID(in.typed)
+	}
+	return in.user.username
 }
 
 // challengeAnswer judges the answer to one challenge. needs is the response
@@ -32,15 +53,25 @@ type challengeAnswer struct {
 	answer func(*call, *signIn, map[string]string) (any, *apiError)
 }
 
-// challengeTable lists the challenges that have a Session. PASSWORD_VERIFIER
-// has none: see srp.go.
+// challengeTable lists the challenges, without PASSWORD_VERIFIER, which may have
+// no Session: see srp.go.
 func challengeTable() map[string]challengeAnswer {
 	return map[string]challengeAnswer{
 		"NEW_PASSWORD_REQUIRED": {"NEW_PASSWORD", answerNewPassword},
-		"SMS_MFA":               {"SMS_MFA_CODE", answerSMS},
+		"SELECT_CHALLENGE":      {"ANSWER", answerSelectChallenge},
+		"PASSWORD":              {"PASSWORD", answerPassword},
+		"PASSWORD_SRP":          {"SRP_A", answerPasswordSRP},
+		"WEB_AUTHN":             {"CREDENTIAL", answerPasskey},
+		"SMS_OTP":               answerCode("SMS_OTP_CODE"),
+		"SMS_MFA":               answerCode("SMS_MFA_CODE"),
+		"EMAIL_OTP":             answerCode("EMAIL_OTP_CODE"),
 		"SOFTWARE_TOKEN_MFA":    {"SOFTWARE_TOKEN_MFA_CODE", answerSoftwareToken},
 		"SELECT_MFA_TYPE":       {"ANSWER", answerSelectMFA},
 		"MFA_SETUP":             {"USERNAME", answerSetup},
+
+		"CUSTOM_CHALLENGE":         {"ANSWER", answerCustom},
+		"DEVICE_SRP_AUTH":          {"SRP_A", answerDeviceSRP},
+		"DEVICE_PASSWORD_VERIFIER": {"PASSWORD_CLAIM_SIGNATURE", answerDeviceVerifier},
 	}
 }
 
@@ -53,15 +84,39 @@ func (c *call) advance(in signIn) (any, *apiError) {
 	if refusal := in.pool.ready(u, c.now); refusal != nil {
 		return nil, refusal
 	}
-	if u.status == ForceChangePassword {
-		return c.challenge(in, "NEW_PASSWORD_REQUIRED", in.pool.newPasswordParameters(u)), nil
-	}
-	if !in.secondFactor {
-		if name := in.pool.secondFactor(u); name != "" {
-			return c.askFactor(in, name), nil
+	for _, ask := range []signInStep{askNewPassword, askSecondFactor, askCustom, askDevice} {
+		if answer, refusal := ask(c, &in); answer != nil || refusal != nil {
+			return answer, refusal
 		}
 	}
-	return authAnswer{AuthenticationResult: c.signedIn(in), ChallengeParameters: map[string]string{}}, nil
+	metadata := c.trackDevice(&in)
+	result := c.signedIn(in)
+	result.NewDeviceMetadata = metadata
+	return authAnswer{AuthenticationResult: result, ChallengeParameters: map[string]string{}}, nil
+}
+
+// signInStep is a step of every sign-in after its first factor, in the order of
+// advance. It answers nil where there is nothing to ask.
+type signInStep func(*call, *signIn) (any, *apiError)
+
+// withoutPassword says whether only custom challenges make the sign-in. New
+// passwords and MFA belong to passwords:
+// https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow-methods.html
+func (in *signIn) withoutPassword() bool { return in.custom != nil && !in.password }
+
+func askNewPassword(c *call, in *signIn) (any, *apiError) {
+	if in.user.status != ForceChangePassword || in.withoutPassword() {
+		return nil, nil
+	}
+	return c.challenge(*in, "NEW_PASSWORD_REQUIRED", in.pool.newPasswordParameters(in.user)), nil
+}
+
+func askSecondFactor(c *call, in *signIn) (any, *apiError) {
+	name := in.pool.secondFactor(in.user)
+	if in.secondFactor || in.trusted() || in.withoutPassword() || name == "" {
+		return nil, nil
+	}
+	return c.askFactor(*in, name), nil
 }
 
 // challenge puts the sign-in on hold under a new Session.
@@ -70,7 +125,7 @@ func (c *call) challenge(in signIn, name string, parameters map[string]string) a
 	if parameters == nil {
 		parameters = map[string]string{}
 	}
-	parameters["USER_ID_FOR_SRP"] = in.user.username
+	parameters["USER_ID_FOR_SRP"] = in.username()
 	return authAnswer{ChallengeName: name, ChallengeParameters: parameters, Session: c.hold(in)}
 }
 
@@ -127,14 +182,19 @@ func (c *call) respond() (any, *apiError) {
 		return nil, refusal
 	}
 	judge, known := challengeTable()[name]
-	if !known || in.challenge != name || in.signed != c.signed || !c.sameUser(pool, in.user.username, answers["USERNAME"]) {
+	if !known || in.challenge != name || in.signed != c.signed || !c.sameUser(in, answers["USERNAME"]) {
 		return nil, notAuthorized("Invalid session for the user.")
 	}
-	if refusal := client.checkHash(answers["SECRET_HASH"], in.user.username); refusal != nil {
+	if refusal := client.checkHash(answers["SECRET_HASH"], in.username()); refusal != nil {
 		return nil, refusal
 	}
 	if answers[judge.needs] == "" {
 		return nil, missingParameter(judge.needs)
+	}
+	// The Session outlives an unknown device: AWS's own clients answer again
+	// without the device's key.
+	if refusal := in.sentFrom(answers["DEVICE_KEY"]); refusal != nil {
+		return nil, refusal
 	}
 	in.client, in.used = client, true
 	return judge.answer(c, in, answers)
@@ -142,12 +202,16 @@ func (c *call) respond() (any, *apiError) {
 
 // sameUser says whether the USERNAME of an answer means the user of the
 // sign-in. AdminRespondToAuthChallenge takes the username alone, no alias.
-func (c *call) sameUser(pool *Pool, username, given string) bool {
-	if c.signed {
-		return given == username
+func (c *call) sameUser(in *signIn, given string) bool {
+	switch {
+	case given == in.username():
+		return true
+	case c.signed:
+		return false
+	case in.user == nil:
+		return in.pool.fold(given) == in.pool.fold(in.typed)
 	}
-	u := pool.find(given)
-	return given == username || u != nil && u.username == username
+	return in.pool.find(given) == in.user
 }
 
 // respondVerifier finds the SRP exchange that an answer is about.
@@ -157,14 +221,22 @@ func (c *call) respondVerifier(pool *Pool, client *Client, answers map[string]st
 			return nil, missingParameter(name)
 		}
 	}
-	if session := c.params.text("Session"); session != "" {
-		// None was given out: it can only belong to something else.
-		return nil, notAuthorized("Invalid session for the user.")
+	session := c.params.text("Session")
+	if session != "" {
+		if _, refusal := c.held(pool, client, session); refusal != nil {
+			return nil, refusal
+		}
 	}
 	exchange := pool.blocks[answers["PASSWORD_CLAIM_SECRET_BLOCK"]]
 	if exchange == nil || exchange.in.client.ID != client.ID || exchange.in.signed != c.signed ||
-		!c.sameUser(pool, exchange.name, answers["USERNAME"]) {
+		!c.sameUser(&exchange.in, answers["USERNAME"]) {
 		return nil, incorrectPassword()
+	}
+	switch {
+	case exchange.session != "" && session == "":
+		return nil, missingParameter("Session")
+	case exchange.session != session:
+		return nil, notAuthorized("Invalid session for the user.")
 	}
 	if refusal := client.checkHash(answers["SECRET_HASH"], exchange.name); refusal != nil {
 		return nil, refusal

@@ -11,8 +11,9 @@ import (
 	"strings"
 )
 
-// params are the members of a request that its operation knows, typed: string
-// or map[string]string. Members that the operation doesn't know are dropped.
+// params are the members of a request that its operation knows, typed: string,
+// map[string]string, int, or as JSON has it. Members that the operation doesn't
+// know are dropped.
 type params map[string]any
 
 func (p params) text(name string) string {
@@ -25,13 +26,25 @@ func (p params) texts(name string) map[string]string {
 	return m
 }
 
+func (p params) fields(name string) map[string]any {
+	m, _ := p[name].(map[string]any)
+	return m
+}
+
+func (p params) number(name string) int {
+	n, _ := p[name].(int)
+	return n
+}
+
 // kind is the JSON type that a member must have.
 type kind int
 
 const (
 	text kind = iota
 	textMap
-	structure // looked at no further: its content changes nothing here
+	integer
+	attributeList
+	structure // its members are looked at by the operation, if at all
 )
 
 // member is one member of an operation's input with its constraints, as the
@@ -41,7 +54,7 @@ type member struct {
 	kind     kind
 	required bool
 	pattern  *regexp.Regexp
-	min, max int // length in characters; 0: no limit
+	min, max int // length in characters, or of a number; 0: no limit
 	enum     []string
 }
 
@@ -88,7 +101,12 @@ func (m member) convert(value any) (any, *apiError) {
 		if !ok {
 			return nil, wrongType(value)
 		}
-		return convertMap(object)
+		texts, refusal := convertMap(object)
+		return texts, refusal
+	case attributeList:
+		return convertAttributes(value)
+	case integer:
+		return convertNumber(value)
 	default:
 		object, ok := value.(map[string]any)
 		if !ok {
@@ -98,7 +116,44 @@ func (m member) convert(value any) (any, *apiError) {
 	}
 }
 
-func convertMap(object map[string]any) (any, *apiError) {
+// convertAttributes makes a map of a list of names and values. Of a name that is
+// there twice the last counts.
+func convertAttributes(value any) (any, *apiError) {
+	list, isList := value.([]any)
+	if !isList {
+		return nil, wrongType(value)
+	}
+	attributes := map[string]string{}
+	for _, each := range list {
+		object, isObject := each.(map[string]any)
+		if !isObject {
+			return nil, wrongType(each)
+		}
+		texts, refusal := convertMap(object)
+		if refusal != nil {
+			return nil, refusal
+		}
+		if texts["Name"] == "" {
+			return nil, invalidParameter("1 validation error detected: Value at 'userAttributes' failed to satisfy constraint: Member must not be null")
+		}
+		attributes[texts["Name"]] = texts["Value"]
+	}
+	return attributes, nil
+}
+
+func convertNumber(value any) (any, *apiError) {
+	n, isNumber := value.(json.Number)
+	if !isNumber {
+		return nil, wrongType(value)
+	}
+	whole, err := n.Int64()
+	if err != nil {
+		return nil, refuse("SerializationException", "")
+	}
+	return int(whole), nil
+}
+
+func convertMap(object map[string]any) (map[string]string, *apiError) {
 	texts := make(map[string]string, len(object))
 	for key, value := range object {
 		switch v := value.(type) {
@@ -157,6 +212,11 @@ func (m member) broken(p params) string {
 			return at + "Member must not be null"
 		}
 		return ""
+	}
+	if n, isNumber := value.(int); isNumber && n < m.min {
+		return at + fmt.Sprintf("Member must have value greater than or equal to %d", m.min)
+	} else if isNumber && n > m.max {
+		return at + fmt.Sprintf("Member must have value less than or equal to %d", m.max)
 	}
 	s, isText := value.(string)
 	if !isText {

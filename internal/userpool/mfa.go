@@ -1,39 +1,12 @@
 package userpool
 
 import (
-	"crypto/rand"
 	"encoding/json"
-	"fmt"
-	"math/big"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 )
-
-// Message is a text message that the pool sent.
-type Message struct {
-	Username, Phone, Code string
-	Time                  time.Time
-}
-
-// Messages returns the text messages so far, oldest first.
-func (p *Pool) Messages() []Message {
-	p.server.mu.Lock()
-	defer p.server.mu.Unlock()
-	return slices.Clone(p.messages)
-}
-
-// LastCode returns the code of the last text message to a user, or "".
-func (p *Pool) LastCode(name string) (code string) {
-	p.change(name, func(u *user) {
-		for _, m := range p.messages {
-			if m.Username == u.username {
-				code = m.Code
-			}
-		}
-	})
-	return code
-}
 
 // factors are the second factors that a user has.
 func (u *user) factors() []string {
@@ -43,6 +16,9 @@ func (u *user) factors() []string {
 	}
 	if u.totp.enabled {
 		have = append(have, "SOFTWARE_TOKEN_MFA")
+	}
+	if u.emailMFA {
+		have = append(have, "EMAIL_OTP")
 	}
 	return have
 }
@@ -67,23 +43,36 @@ func (p *Pool) secondFactor(u *user) string {
 
 // askFactor makes the challenge for a second factor.
 func (c *call) askFactor(in signIn, name string) authAnswer {
-	parameters := map[string]string{}
 	switch name {
 	case "SMS_MFA":
-		phone := in.user.attributes["phone_number"]
-		number, _ := rand.Int(rand.Reader, big.NewInt(1_000_000))
-		in.code = fmt.Sprintf("%06d", number)
-		in.pool.messages = append(in.pool.messages, Message{in.user.username, phone, in.code, c.now})
-		parameters["CODE_DELIVERY_DELIVERY_MEDIUM"] = "SMS"
-		parameters["CODE_DELIVERY_DESTINATION"] = maskPhone(phone)
+		return c.sendCode(in, name, bySMS)
+	case "EMAIL_OTP":
+		return c.sendCode(in, name, byEmail)
 	case "SOFTWARE_TOKEN_MFA":
-		parameters["FRIENDLY_DEVICE_NAME"] = ""
+		return c.challenge(in, name, map[string]string{"FRIENDLY_DEVICE_NAME": ""})
 	case "SELECT_MFA_TYPE":
-		parameters["MFAS_CAN_CHOOSE"] = jsonList(in.user.factors()...)
-	case "MFA_SETUP":
-		parameters["MFAS_CAN_SETUP"] = jsonList("SOFTWARE_TOKEN_MFA")
+		return c.challenge(in, name, map[string]string{in.pool.choiceParameter(): jsonList(in.user.factors()...)})
 	}
-	return c.challenge(in, name, parameters)
+	return c.challenge(in, name, map[string]string{"MFAS_CAN_SETUP": jsonList(in.pool.config.MFASetup...)})
+}
+
+// choiceParameter is the parameter of SELECT_MFA_TYPE: what AWS's own clients
+// read, or what its guide says.
+func (p *Pool) choiceParameter() string {
+	if p.config.MFAsCanSelect {
+		return "MFAS_CAN_SELECT"
+	}
+	return "MFAS_CAN_CHOOSE"
+}
+
+// sendCode sends a code to the user and makes the challenge that asks for it.
+func (c *call) sendCode(in signIn, challenge, medium string) authAnswer {
+	_, to := in.user.destination(medium)
+	if in.setupEmail != "" {
+		to = in.setupEmail
+	}
+	in.code = in.pool.send(in.user, medium, to, c.now)
+	return c.challenge(in, challenge, delivered(medium, to))
 }
 
 // jsonList is a list as challenge parameters carry it: JSON in a string.
@@ -92,21 +81,16 @@ func jsonList(items ...string) string {
 	return string(list)
 }
 
-// maskPhone shows the last four digits: "+*******1234".
-func maskPhone(phone string) string {
-	if len(phone) < 6 {
-		return "+****"
-	}
-	return "+" + strings.Repeat("*", len(phone)-5) + phone[len(phone)-4:]
-}
-
-func answerSMS(c *call, in *signIn, answers map[string]string) (any, *apiError) {
-	return c.judgeCode(in, func() *apiError {
-		if answers["SMS_MFA_CODE"] != in.code {
-			return codeMismatch()
-		}
-		return nil
-	})
+// answerCode judges a code that was sent; response is what carries it.
+func answerCode(response string) challengeAnswer {
+	return challengeAnswer{response, func(c *call, in *signIn, answers map[string]string) (any, *apiError) {
+		return c.judgeCode(in, func() *apiError {
+			if in.code == "" || answers[response] != in.code {
+				return codeMismatch()
+			}
+			return nil
+		})
+	}}
 }
 
 func answerSoftwareToken(c *call, in *signIn, answers map[string]string) (any, *apiError) {
@@ -126,9 +110,14 @@ func codeMismatch() *apiError {
 	return refuse("CodeMismatchException", "Invalid verification code provided, please try again.")
 }
 
-// judgeCode judges one MFA code. Five wrong ones lock as wrong passwords do.
+// judgeCode judges one code, of MFA or of a sign-in by code. Five wrong ones
+// lock as wrong passwords do.
 func (c *call) judgeCode(in *signIn, check func() *apiError) (any, *apiError) {
 	u := in.user
+	if u == nil { // nobody got a code
+		in.used = !in.pool.config.WrongCodeKeepsSession
+		return nil, codeMismatch()
+	}
 	if u.codes.locked(c.now) {
 		return nil, notAuthorized("Too many invalid credentials attempts. User temporarily locked. Please try again after few seconds.")
 	}
@@ -138,7 +127,9 @@ func (c *call) judgeCode(in *signIn, check func() *apiError) (any, *apiError) {
 		return nil, refusal
 	}
 	u.codes.passed()
+	u.takeEmail(in.setupEmail)
 	in.secondFactor = true
+	in.answered(in.challenge)
 	return c.advance(*in)
 }
 
@@ -149,14 +140,38 @@ func answerSelectMFA(c *call, in *signIn, answers map[string]string) (any, *apiE
 	return c.askFactor(*in, answers["ANSWER"]), nil
 }
 
-// answerSetup ends MFA_SETUP, once VerifySoftwareToken has seen a code. What
-// AWS says before that isn't documented.
-func answerSetup(c *call, in *signIn, _ map[string]string) (any, *apiError) {
-	if !in.setupDone {
+// answerSetup ends MFA_SETUP, once VerifySoftwareToken has seen a code; or it
+// goes on to a code that is sent to EMAIL. That Cognito takes EMAIL here isn't
+// in its documentation, but AWS's own clients rely on it. What AWS says to a
+// client that has done neither isn't documented.
+func answerSetup(c *call, in *signIn, answers map[string]string) (any, *apiError) {
+	switch email := answers["EMAIL"]; {
+	case email != "" && !slices.Contains(in.pool.config.MFASetup, "EMAIL_OTP"):
+		return nil, invalidParameter("Email MFA has not been enabled by the userPool")
+	case email != "" && !isEmail(email):
+		return nil, invalidParameter("Invalid email address format.")
+	case email != "":
+		in.setupEmail = email
+		return c.sendCode(*in, "EMAIL_OTP", byEmail), nil
+	case !in.setupDone:
 		return nil, refuse("SoftwareTokenMFANotFoundException", "Software Token MFA has not been set up for the user")
 	}
 	in.secondFactor = true
 	return c.advance(*in)
+}
+
+// takeEmail makes an address that a code proved the user's second factor.
+func (u *user) takeEmail(address string) {
+	if address == "" {
+		return
+	}
+	maps.Copy(u.attributes, map[string]string{"email": address, "email_verified": "true"})
+	u.emailMFA = true
+}
+
+func isEmail(address string) bool {
+	name, domain, _ := strings.Cut(address, "@")
+	return name != "" && domain != "" && !strings.ContainsAny(address, " \t\r\n") && !strings.Contains(domain, "@")
 }
 
 // setupSession finds the sign-in of an MFA_SETUP by its Session.
@@ -187,6 +202,9 @@ func associateSoftwareToken(c *call) (any, *apiError) {
 		if refusal != nil {
 			return nil, refusal
 		}
+		if !slices.Contains(in.pool.config.MFASetup, "SOFTWARE_TOKEN_MFA") {
+			return nil, softwareTokenOff()
+		}
 		in.used = true
 		next := *in
 		next.setup, next.setupDone = token, false
@@ -197,10 +215,14 @@ func associateSoftwareToken(c *call) (any, *apiError) {
 		return nil, refusal
 	}
 	if pool.config.MFA == MFAOff {
-		return nil, refuse("SoftwareTokenMFANotFoundException", "Software Token MFA has not been enabled by the userPool")
+		return nil, softwareTokenOff()
 	}
 	u.totpSetup = token
 	return answer{SecretCode: token.secretCode()}, nil
+}
+
+func softwareTokenOff() *apiError {
+	return refuse("SoftwareTokenMFANotFoundException", "Software Token MFA has not been enabled by the userPool")
 }
 
 // verifySoftwareToken takes the seed into use, once a code proves that the user

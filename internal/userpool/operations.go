@@ -24,6 +24,20 @@ func operationTable() map[string]operation {
 		"GetUser":                     {shape: []member{accessTokenMember(true)}, run: getUser},
 		"AssociateSoftwareToken":      {shape: []member{accessTokenMember(false), sessionMember()}, run: associateSoftwareToken},
 		"VerifySoftwareToken":         {shape: verifyShape(), run: verifySoftwareToken},
+
+		"SetUserMFAPreference": {shape: mfaPreferenceShape(), run: setUserMFAPreference},
+
+		"ForgotPassword":         {shape: accountShape(), run: forgotPassword},
+		"ConfirmForgotPassword":  {shape: accountShape(confirmationCodeMember(), passwordMember(true)), run: confirmForgotPassword},
+		"SignUp":                 {shape: signUpShape(), run: signUp},
+		"ConfirmSignUp":          {shape: accountShape(confirmationCodeMember(), sessionMember()), run: confirmSignUp},
+		"ResendConfirmationCode": {shape: accountShape(), run: resendConfirmationCode},
+
+		"ConfirmDevice":      {shape: confirmDeviceShape(), run: confirmDevice},
+		"UpdateDeviceStatus": {shape: deviceShape(true, member{name: "DeviceRememberedStatus", enum: []string{"remembered", "not_remembered"}}), run: updateDeviceStatus},
+		"GetDevice":          {shape: deviceShape(false), run: getDevice},
+		"ForgetDevice":       {shape: deviceShape(false), run: forgetDevice},
+		"ListDevices":        {shape: listDevicesShape(), run: listDevices},
 	}
 }
 
@@ -66,9 +80,69 @@ func getTokensShape() []member {
 		{name: "RefreshToken", required: true, pattern: tokenPattern()},
 		clientIDMember(),
 		clientSecretMember(),
-		{name: "DeviceKey", min: 1, max: 55, pattern: whole(`[\w-]+_[0-9a-f-]+`)},
+		deviceKeyMember(false),
 		{name: "ClientMetadata", kind: textMap},
 	}
+}
+
+func mfaPreferenceShape() []member {
+	return []member{
+		accessTokenMember(true),
+		{name: "SMSMfaSettings", kind: structure},
+		{name: "SoftwareTokenMfaSettings", kind: structure},
+		{name: "EmailMfaSettings", kind: structure},
+	}
+}
+
+// accountShape is the input of operations on a user who isn't signed in.
+func accountShape(more ...member) []member {
+	return append([]member{
+		clientIDMember(),
+		{name: "SecretHash", min: 1, max: 128, pattern: whole(`[\w+=/]+`)},
+		{name: "Username", required: true, min: 1, max: 128, pattern: whole(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)},
+		{name: "UserContextData", kind: structure},
+		{name: "AnalyticsMetadata", kind: structure},
+		{name: "ClientMetadata", kind: textMap},
+	}, more...)
+}
+
+func signUpShape() []member {
+	return accountShape(passwordMember(false),
+		member{name: "UserAttributes", kind: attributeList}, member{name: "ValidationData", kind: attributeList})
+}
+
+func confirmationCodeMember() member {
+	return member{name: "ConfirmationCode", required: true, min: 1, max: 2048, pattern: whole(`[\S]+`)}
+}
+
+// passwordMember has the pattern that AWS names when it refuses a password. The
+// model's would refuse spaces, which the password policy allows.
+func passwordMember(required bool) member {
+	return member{name: "Password", required: required, max: maxPassword, pattern: whole(`[\S]+.*[\S]+`)}
+}
+
+// deviceShape is the input of operations on one device; in some of them the
+// model leaves AccessToken optional, for it takes no other credentials.
+func deviceShape(tokenRequired bool, more ...member) []member {
+	return append([]member{accessTokenMember(tokenRequired), deviceKeyMember(true)}, more...)
+}
+
+func confirmDeviceShape() []member {
+	return deviceShape(true,
+		member{name: "DeviceSecretVerifierConfig", kind: structure},
+		member{name: "DeviceName", min: 1, max: 1024})
+}
+
+func listDevicesShape() []member {
+	return []member{
+		accessTokenMember(true),
+		{name: "Limit", kind: integer, max: maxDevices},
+		{name: "PaginationToken", min: 1, pattern: whole(`[\S]+`)},
+	}
+}
+
+func deviceKeyMember(required bool) member {
+	return member{name: "DeviceKey", required: required, min: 1, max: 55, pattern: whole(`[\w-]+_[0-9a-f-]+`)}
 }
 
 func revokeShape() []member {

@@ -45,6 +45,26 @@ type PoolConfig struct {
 	// wrong code. Reports on AWS differ; by default the session is used up.
 	WrongCodeKeepsSession bool
 
+	// DeviceConfiguration makes the pool track devices: sign-ins give new ones a
+	// key, and refresh tokens are tied to it. Default: none are tracked.
+	DeviceConfiguration *DeviceConfiguration
+
+	// Custom are the Lambda triggers of CUSTOM_AUTH. Without them the flow is
+	// refused.
+	Custom *CustomAuth
+
+	// FirstFactors are the pool's AllowedFirstAuthFactors, for USER_AUTH: PASSWORD,
+	// the default, which stands for PASSWORD_SRP too, EMAIL_OTP, SMS_OTP and
+	// WEB_AUTHN.
+	FirstFactors []string
+
+	// MFASetup are the factors that MFA_SETUP offers (MFAS_CAN_SETUP):
+	// SOFTWARE_TOKEN_MFA, the default, and EMAIL_OTP.
+	MFASetup []string
+	// MFAsCanSelect names the parameter of SELECT_MFA_TYPE MFAS_CAN_SELECT, as
+	// the developer guide does, instead of MFAS_CAN_CHOOSE as AWS's clients do.
+	MFAsCanSelect bool
+
 	// Issuer replaces https://cognito-idp.REGION.amazonaws.com/ID in tokens and
 	// discovery; "self" stands for this server's own address and the pool's id.
 	Issuer string
@@ -105,6 +125,9 @@ func (s *Server) AddPool(config PoolConfig) *Pool {
 	config.MFA = MFA(firstOf(string(config.MFA), string(MFAOptional)))
 	setDefault(&config.MinimumLength, 8)
 	setDefault(&config.TemporaryPasswordValidity, 7*24*time.Hour)
+	config.FirstFactors = listOr(config.FirstFactors, "PASSWORD")
+	checkFirstFactors(config.FirstFactors)
+	config.MFASetup = listOr(config.MFASetup, "SOFTWARE_TOKEN_MFA")
 	pool := &Pool{
 		config: config, server: s, keys: sharedKeys, salt: randomBytes(32),
 		clients: map[string]*Client{}, users: map[string]*user{},
@@ -185,7 +208,7 @@ func (p *Pool) setClient(client Client) Client {
 // fault says what CreateUserPoolClient would refuse.
 func (c *Client) fault() string {
 	known := []string{"ALLOW_USER_PASSWORD_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH",
-		"ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}
+		"ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_AUTH"}
 	for _, flow := range c.Flows {
 		if !slices.Contains(known, flow) {
 			return "flow not known here: " + flow
@@ -242,6 +265,14 @@ func setDefault[T comparable](value *T, otherwise T) {
 	if *value == zero {
 		*value = otherwise
 	}
+}
+
+// listOr is a copy of list, or otherwise for an empty one.
+func listOr(list []string, otherwise ...string) []string {
+	if len(list) == 0 {
+		return otherwise
+	}
+	return slices.Clone(list)
 }
 
 func randomBytes(n int) []byte {

@@ -15,6 +15,9 @@ type family struct {
 	expires   time.Time // rotation doesn't move it
 	revoked   bool
 	newest    *refreshToken
+
+	device    *device // that the refresh tokens are tied to; nil: none
+	adminFlow bool    // the sign-in was an ADMIN_ flow
 }
 
 type refreshToken struct {
@@ -54,6 +57,7 @@ func (c *call) signedIn(in signIn) *authResult {
 	f := &family{
 		originJTI: newUUID(), user: in.user, clientID: in.client.ID,
 		authTime: c.now, expires: c.now.Add(in.client.RefreshTokenLife),
+		device: in.device, adminFlow: in.adminFlow,
 	}
 	text, token := in.pool.newRefreshToken(f)
 	result := c.makeTokens(in.pool, in.client, token)
@@ -99,6 +103,9 @@ func beginRefresh(c *call, pool *Pool, client *Client) (any, *apiError) {
 	if refusal != nil {
 		return nil, refusal
 	}
+	if refusal := token.family.checkDevice(p["DEVICE_KEY"]); refusal != nil {
+		return nil, refusal
+	}
 	if token != token.family.newest {
 		return nil, reuse()
 	}
@@ -123,6 +130,9 @@ func getTokensFromRefreshToken(c *call) (any, *apiError) {
 		return nil, refusal
 	}
 	c.entry.Username = token.family.user.username
+	if refusal := token.family.checkDevice(c.params.text("DeviceKey")); refusal != nil {
+		return nil, refusal
+	}
 	if !token.mayRefresh(c.now, client.RetryGrace) {
 		return nil, reuse()
 	}

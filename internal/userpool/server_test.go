@@ -17,7 +17,7 @@ func TestProtocolRefusals(t *testing.T) {
 	w := refreshWorld(t, userpool.Client{})
 	one := func(constraint string) string { return "1 validation error detected: Value at " + constraint }
 	tests := []struct{ name, operation, body, errType, message string }{
-		{"unknown operation", "SignUp", `{}`, "UnknownOperationException", ""},
+		{"unknown operation", "ListUsers", `{}`, "UnknownOperationException", ""},
 		{"no JSON", "InitiateAuth", `AuthFlow=x`, "SerializationException", ""},
 		{"empty", "InitiateAuth", ``, "SerializationException", ""},
 		{"list", "InitiateAuth", `[]`, "SerializationException", ""},

@@ -123,11 +123,14 @@ func claim(key []byte, realm, name string, secretBlock []byte, timestamp string)
 	return mac.Sum(nil)
 }
 
-// srpExchange is a PASSWORD_VERIFIER challenge that waits for its answer. AWS
-// gives no Session with it: the SECRET_BLOCK tells which exchange is meant.
+// srpExchange is a PASSWORD_VERIFIER challenge that waits for its answer. The
+// SECRET_BLOCK tells which exchange is meant: in USER_SRP_AUTH AWS gives no
+// Session with it.
 type srpExchange struct {
 	in       signIn
-	name     string // USER_ID_FOR_SRP
+	session  string // "": none was given out
+	realm    string // the pool's, or a device's group
+	name     string // USER_ID_FOR_SRP, or a device's key
 	password verifier
 	a, b     *big.Int
 	publicB  *big.Int
@@ -143,26 +146,31 @@ func (g srpGroup) parseA(text string) (*big.Int, bool) {
 	return a, ok && new(big.Int).Mod(a, g.n).Sign() != 0
 }
 
-// startSRP answers USER_SRP_AUTH. u is nil for a user who doesn't exist and
-// whose existence isn't to be told: salt and id are then made up, always the
-// same ones for a name.
-func (c *call) startSRP(in signIn, u *user, typed, srpA string) (any, *apiError) {
+// startSRP begins the proof of a password. For a user who doesn't exist, and
+// whose existence isn't to be told, salt and id are made up, always the same ones
+// for a name.
+func (c *call) startSRP(in signIn, srpA string) (any, *apiError) {
 	group := newSRPGroup()
 	a, ok := group.parseA(srpA)
 	if !ok {
 		return nil, invalidParameter("SRP_A is not valid")
 	}
-	exchange := &srpExchange{in: in, a: a, b: new(big.Int).SetBytes(randomBytes(128)), created: c.now}
-	if u != nil {
-		exchange.name, exchange.password = u.username, u.password
+	exchange := &srpExchange{in: in, realm: in.pool.realm(), a: a, b: new(big.Int).SetBytes(randomBytes(128)), created: c.now}
+	exchange.name = in.username()
+	if in.user != nil {
+		exchange.password = in.user.password
 	} else {
-		exchange.name, exchange.password = in.pool.madeUp(typed)
+		exchange.password = in.pool.madeUp(in.typed)
+	}
+	if in.srpSession {
+		in.challenge = "PASSWORD_VERIFIER"
+		exchange.session = c.hold(in)
 	}
 	exchange.publicB = group.publicB(exchange.password.v, exchange.b)
 	block := base64.StdEncoding.EncodeToString(randomBytes(768))
 	in.pool.blocks[block] = exchange
 	in.pool.dropOldBlocks(c.now)
-	return authAnswer{ChallengeName: "PASSWORD_VERIFIER", ChallengeParameters: map[string]string{
+	return authAnswer{ChallengeName: "PASSWORD_VERIFIER", Session: exchange.session, ChallengeParameters: map[string]string{
 		"SALT":            exchange.password.salt.Text(16),
 		"SRP_B":           exchange.publicB.Text(16),
 		"SECRET_BLOCK":    block,
@@ -171,14 +179,22 @@ func (c *call) startSRP(in signIn, u *user, typed, srpA string) (any, *apiError)
 	}}, nil
 }
 
-// madeUp is the id and verifier of somebody who doesn't exist.
-func (p *Pool) madeUp(typed string) (string, verifier) {
+// invented are bytes that stand for somebody who doesn't exist, always the same
+// ones for a name.
+func (p *Pool) invented(typed string) []byte {
 	mac := hmac.New(sha256.New, p.salt)
 	mac.Write([]byte(p.fold(typed)))
-	sum := mac.Sum(nil)
-	v := newVerifier(p.realm(), typed, hex.EncodeToString(sum), new(big.Int).SetBytes(sum[16:]))
-	return uuidText(sum[:16]), v
+	return mac.Sum(nil)
 }
+
+// madeUp is the verifier of somebody who doesn't exist.
+func (p *Pool) madeUp(typed string) verifier {
+	sum := p.invented(typed)
+	return newVerifier(p.realm(), typed, hex.EncodeToString(sum), new(big.Int).SetBytes(sum[16:]))
+}
+
+// madeUpID is the username of somebody who doesn't exist.
+func (p *Pool) madeUpID(typed string) string { return uuidText(p.invented(typed)[:16]) }
 
 func (p *Pool) dropOldBlocks(now time.Time) {
 	for block, exchange := range p.blocks {
@@ -191,27 +207,52 @@ func (p *Pool) dropOldBlocks(now time.Time) {
 // answerVerifier judges a PASSWORD_VERIFIER answer. Whatever is wrong with the
 // proof, AWS says the same: a wrong password.
 func (c *call) answerVerifier(exchange *srpExchange, answers map[string]string) (any, *apiError) {
-	stamp, err := time.Parse(timestampLayout, answers["TIMESTAMP"])
-	if err != nil {
-		return nil, invalidParameter("TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english.")
-	}
-	in := exchange.in
-	delete(in.pool.blocks, answers["PASSWORD_CLAIM_SECRET_BLOCK"])
-	if in.user == nil {
-		return nil, incorrectPassword()
-	}
-	proof := func() bool {
-		inTime := c.now.Sub(exchange.created) <= verifierLife && c.now.Sub(stamp).Abs() <= timestampWindow
-		asWritten := stamp.Format(timestampLayout) == answers["TIMESTAMP"] // else "05", or another day's name
-		return inTime && asWritten && exchange.proved(answers)
-	}
-	if refusal := in.user.provePassword(c.now, proof); refusal != nil {
+	stamp, refusal := parseStamp(answers["TIMESTAMP"])
+	if refusal != nil {
 		return nil, refusal
 	}
+	in := exchange.in
+	if in.user == nil {
+		exchange.end(answers)
+		return nil, incorrectPassword()
+	}
+	if refusal := in.user.provePassword(c.now, func() bool { return exchange.proved(c.now, stamp, answers) }); refusal != nil {
+		exchange.end(answers)
+		return nil, refusal
+	}
+	// The exchange outlives an unknown device: AWS's own clients answer again
+	// without the device's key.
+	if refusal := in.sentFrom(answers["DEVICE_KEY"]); refusal != nil {
+		return nil, refusal
+	}
+	exchange.end(answers)
+	in.password = true
+	in.answered("PASSWORD_VERIFIER")
 	return c.advance(in)
 }
 
-func (e *srpExchange) proved(answers map[string]string) bool {
+// end makes sure that the exchange is answered once.
+func (e *srpExchange) end(answers map[string]string) {
+	delete(e.in.pool.blocks, answers["PASSWORD_CLAIM_SECRET_BLOCK"])
+	if held := e.in.pool.signIns[e.session]; held != nil {
+		held.used = true
+	}
+}
+
+func parseStamp(text string) (time.Time, *apiError) {
+	stamp, err := time.Parse(timestampLayout, text)
+	if err != nil {
+		return stamp, invalidParameter("TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english.")
+	}
+	return stamp, nil
+}
+
+func (e *srpExchange) proved(now, stamp time.Time, answers map[string]string) bool {
+	inTime := now.Sub(e.created) <= verifierLife && now.Sub(stamp).Abs() <= timestampWindow
+	asWritten := stamp.Format(timestampLayout) == answers["TIMESTAMP"] // else "05", or another day's name
+	if !inTime || !asWritten {
+		return false
+	}
 	block, err := base64.StdEncoding.DecodeString(answers["PASSWORD_CLAIM_SECRET_BLOCK"])
 	if err != nil {
 		return false
@@ -221,5 +262,5 @@ func (e *srpExchange) proved(answers map[string]string) bool {
 		return false
 	}
 	key := newSRPGroup().sessionKey(e.password.v, e.a, e.b, e.publicB)
-	return hmac.Equal(given, claim(key, e.in.pool.realm(), e.name, block, answers["TIMESTAMP"]))
+	return hmac.Equal(given, claim(key, e.realm, e.name, block, answers["TIMESTAMP"]))
 }

@@ -121,6 +121,9 @@ func (c *call) accessClaims(client *Client, f *family, common map[string]any, jt
 		"jti":       jti,
 		"exp":       c.now.Add(client.AccessTokenLife).Unix(),
 	}
+	if f.device != nil {
+		claims["device_key"] = f.device.key
+	}
 	return merge(claims, common)
 }
 

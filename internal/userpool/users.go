@@ -42,9 +42,14 @@ type User struct {
 	TOTPSeed string
 	// SMSMFA turns SMS MFA on; it needs Phone.
 	SMSMFA bool
-	// PreferredMFA is SOFTWARE_TOKEN_MFA or SMS_MFA, for users with both. Without
-	// it they are asked (SELECT_MFA_TYPE).
+	// EmailMFA turns email MFA on; it needs Email.
+	EmailMFA bool
+	// PreferredMFA is SOFTWARE_TOKEN_MFA, SMS_MFA or EMAIL_OTP, for users with
+	// more than one. Without it they are asked (SELECT_MFA_TYPE).
 	PreferredMFA string
+
+	// Passkey lets the user choose WEB_AUTHN in USER_AUTH. Nobody can answer it.
+	Passkey bool
 
 	Disabled bool
 }
@@ -63,10 +68,16 @@ type user struct {
 	totp         totp
 	totpSetup    totp // made for an access token, not proved yet
 	smsMFA       bool
+	emailMFA     bool
 	preferredMFA string
+	passkey      bool
+	devices      map[string]*device // confirmed ones, by key
 
 	passwords attempts
 	codes     attempts
+
+	reset        sentCode // ForgotPassword
+	confirmation sentCode // SignUp
 }
 
 // AddUser adds a user and returns it with Username and Sub filled in.
@@ -88,9 +99,9 @@ func (p *Pool) AddUser(definition User) User {
 func (p *Pool) newUser(d User) *user {
 	u := &user{
 		username: d.Username, sub: firstOf(d.Sub, newUUID()), groups: slices.Clone(d.Groups),
-		attributes: map[string]string{}, status: Status(firstOf(string(d.Status), string(Confirmed))),
+		attributes: map[string]string{}, devices: map[string]*device{}, status: Status(firstOf(string(d.Status), string(Confirmed))),
 		temporarySince: p.server.config.Now(), disabled: d.Disabled,
-		smsMFA: d.SMSMFA, preferredMFA: d.PreferredMFA,
+		smsMFA: d.SMSMFA, emailMFA: d.EmailMFA, preferredMFA: d.PreferredMFA, passkey: d.Passkey,
 	}
 	if d.Email != "" {
 		u.attributes["email"], u.attributes["email_verified"] = d.Email, "true"
@@ -110,6 +121,9 @@ func (p *Pool) newUser(d User) *user {
 	}
 	if d.SMSMFA && u.attributes["phone_number"] == "" {
 		panic("userpool: SMS MFA needs a phone number")
+	}
+	if d.EmailMFA && u.attributes["email"] == "" {
+		panic("userpool: email MFA needs an email address")
 	}
 	if d.TOTPSeed != "" {
 		u.totp = mustTOTP(d.TOTPSeed)
@@ -184,11 +198,6 @@ func (p *Pool) ForceChangePassword(name, temporary string) {
 		u.setPassword(p, temporary)
 		u.status, u.temporarySince = ForceChangePassword, p.server.config.Now()
 	})
-}
-
-// ResetPassword ends a user's password, as AdminResetUserPassword does.
-func (p *Pool) ResetPassword(name string) {
-	p.change(name, func(u *user) { u.status = ResetRequired })
 }
 
 // Disable and Enable switch a user's account. Disable revokes the refresh
