@@ -15,6 +15,7 @@ type signIn struct {
 	client *Client
 	user   *user // nil: nobody, whose existence isn't told
 	signed bool  // begun by AdminInitiateAuth
+	page   bool  // on a page of the managed login
 
 	challenge    string
 	created      time.Time
@@ -60,6 +61,9 @@ func (c *call) advance(in signIn) (any, *apiError) {
 		if name := in.pool.secondFactor(u); name != "" {
 			return c.askFactor(in, name), nil
 		}
+	}
+	if in.page {
+		return loggedIn{in}, nil
 	}
 	return authAnswer{AuthenticationResult: c.signedIn(in), ChallengeParameters: map[string]string{}}, nil
 }
