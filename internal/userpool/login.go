@@ -240,6 +240,8 @@ func (v *visit) stepPage(a *authRequest, id string, step *loginStep, refusal *ap
 		p.Title, p.Text = "Enter your code", "Enter the code from your authenticator app."
 	case "SMS_MFA":
 		p.Title, p.Text = "Enter your code", "A code was sent by text message to "+step.details["CODE_DELIVERY_DESTINATION"]+"."
+	case "EMAIL_OTP":
+		p.Title, p.Text = "Enter your code", "A code was sent by email to "+step.details["CODE_DELIVERY_DESTINATION"]+"."
 	case "SELECT_MFA_TYPE":
 		name, p.Title, p.Factors = "factor", "Choose how to get a code", step.in.user.factors()
 	case "MFA_SETUP":

@@ -461,7 +461,15 @@ func TestBrowserSession(t *testing.T) {
 	d.authorize("prompt", "login").says("Sign in")
 	d.authorize("prompt", "consent").code()
 	d.authorize("identity_provider", "Google").says("Sign in with Google")
-	d.submit(d.authorize("prompt", "select_account").says("Continue as rob"), "account", "continue").code()
+	s := d.authorize("prompt", "select_account").says("Continue as rob")
+	d.submit(s, "account", "continue").code()
+	link := regexp.MustCompile(`<a href="([^"]*)"`).FindStringSubmatch(s.body)
+	r, _ := http.NewRequest(http.MethodGet, d.url+html.UnescapeString(link[1]), nil)
+	d.submit(d.follow(r).says("Password"), "username", "ann", "password", password).code()
+	d.submit(d.authorize("prompt", "login"), "username", "rob", "password", password).code()
+	d.clock.advance(-30 * time.Minute)
+	d.submit(d.authorize("prompt", "login"), "username", "rob", "password", password).code()
+	d.clock.advance(30 * time.Minute)
 
 	d.pool.SignOutEverywhere("rob") // doesn't end it
 	d.authorize().code()

@@ -84,7 +84,7 @@ var pages = template.Must(template.New("pages").Parse(`
 <button type="submit" name="signin">Sign in</button>
 </form>
 {{template "bottom"}}{{end}}
-{{define "factor"}}{{template "top" .}}{{template "form" .}}{{range .Factors}}<button type="submit" name="answer" value="{{.}}">{{if eq . "SMS_MFA"}}Text message{{else}}Authenticator app{{end}}</button>
+{{define "factor"}}{{template "top" .}}{{template "form" .}}{{range .Factors}}<button type="submit" name="answer" value="{{.}}">{{if eq . "SMS_MFA"}}Text message{{else if eq . "SOFTWARE_TOKEN_MFA"}}Authenticator app{{else}}Email{{end}}</button>
 {{end}}</form>
 {{template "bottom"}}{{end}}
 {{define "password"}}{{template "top" .}}{{template "form" .}}<label for="new_password">New password</label>
