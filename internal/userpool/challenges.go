@@ -15,9 +15,9 @@ type signIn struct {
 	client *Client
 	user   *user // nil: nobody, whose existence isn't told
 	signed bool  // begun by AdminInitiateAuth
-	page   bool  // on a page of the managed login
 
 	challenge    string
+	page         bool // on a page of the managed login
 	created      time.Time
 	used         bool   // its Session was answered
 	code         string // SMS_MFA: what was sent

@@ -45,12 +45,6 @@ type PoolConfig struct {
 	// wrong code. Reports on AWS differ; by default the session is used up.
 	WrongCodeKeepsSession bool
 
-	// ResourceServers are the custom scopes that app clients can have: the names
-	// of the scopes by the identifier of their resource server.
-	ResourceServers map[string][]string
-	// IdentityProviders are those that federated users come from.
-	IdentityProviders []IdentityProvider
-
 	// Issuer replaces https://cognito-idp.REGION.amazonaws.com/ID in tokens and
 	// discovery; "self" stands for this server's own address and the pool's id.
 	Issuer string
@@ -58,6 +52,12 @@ type PoolConfig struct {
 	// OwnKeys gives the pool signing keys that no other pool of this process
 	// has. Making them takes some tenths of a second.
 	OwnKeys bool
+
+	// ResourceServers are the custom scopes that app clients can have: the names
+	// of the scopes by the identifier of their resource server.
+	ResourceServers map[string][]string
+	// IdentityProviders are those that federated users come from.
+	IdentityProviders []IdentityProvider
 }
 
 // Client defines an app client.

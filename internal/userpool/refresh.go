@@ -11,11 +11,11 @@ type family struct {
 	originJTI string
 	user      *user
 	clientID  string
+	grant     *grant // of the managed login; nil: signed in by the API
 	authTime  time.Time
 	expires   time.Time // rotation doesn't move it
 	revoked   bool
 	newest    *refreshToken
-	grant     *grant // of the managed login; nil: signed in by the API
 }
 
 type refreshToken struct {

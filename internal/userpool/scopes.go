@@ -78,6 +78,14 @@ func claimValue(name, value string) any {
 	return value
 }
 
+// version is what access tokens of the managed login have more.
+func (f *family) version() map[string]any {
+	if f.grant == nil {
+		return nil
+	}
+	return map[string]any{"version": 2}
+}
+
 // loginClaims are what ID tokens of the managed login have more: at_hash (OpenID
 // Connect Core 1.0, section 3.1.3.6) and nonce.
 func (f *family) loginClaims(accessToken string) map[string]any {

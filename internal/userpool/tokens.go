@@ -88,7 +88,7 @@ func (c *call) makeTokens(pool *Pool, client *Client, by *refreshToken) *authRes
 	pool.remember(jti, madeToken{by, c.now.Add(client.AccessTokenLife)}, c.now)
 	keys := pool.keys()
 	result := &authResult{
-		AccessToken: keys.access.sign(c.accessClaims(client, by.family, common, jti)),
+		AccessToken: keys.access.sign(merge(c.accessClaims(client, by.family, common, jti), by.family.version())),
 		ExpiresIn:   int(client.AccessTokenLife / time.Second),
 		TokenType:   "Bearer",
 	}
@@ -124,9 +124,6 @@ func (c *call) accessClaims(client *Client, f *family, common map[string]any, jt
 		"scope":     f.scope(),
 		"jti":       jti,
 		"exp":       c.now.Add(client.AccessTokenLife).Unix(),
-	}
-	if f.grant != nil {
-		claims["version"] = 2
 	}
 	return merge(claims, common)
 }
