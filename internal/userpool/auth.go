@@ -18,7 +18,7 @@ type authResult struct {
 
 	NewDeviceMetadata *deviceMetadata `json:",omitempty"`
 
-	IdToken string //nolint:revive // Cognito's spelling
+	IdToken string `json:",omitempty"` //nolint:revive // Cognito's spelling
 }
 
 // flow is one AuthFlow: which switch of the app client allows it and through

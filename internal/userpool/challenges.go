@@ -18,6 +18,7 @@ type signIn struct {
 	signed bool   // begun by AdminInitiateAuth
 
 	challenge    string
+	page         bool // on a page of the managed login
 	created      time.Time
 	used         bool   // its Session was answered
 	srpSession   bool   // its PASSWORD_VERIFIER has a Session
@@ -88,6 +89,9 @@ func (c *call) advance(in signIn) (any, *apiError) {
 		if answer, refusal := ask(c, &in); answer != nil || refusal != nil {
 			return answer, refusal
 		}
+	}
+	if in.page {
+		return loggedIn{in}, nil
 	}
 	metadata := c.trackDevice(&in)
 	result := c.signedIn(in)
