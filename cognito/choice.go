@@ -20,7 +20,7 @@ type factor struct {
 
 // factors are those that a terminal can serve, in the order of the menu.
 var factors = []factor{
-	{profiles.ChallengePasswordSRP, "Password (SRP: it never leaves this machine)", false, srpParametersOf},
+	{profiles.ChallengePasswordSRP, "Password", false, srpParametersOf},
 	{profiles.ChallengePassword, "Password", false, passwordParameters},
 	{profiles.ChallengeEmailOTP, "Code by email", true, noParameters},
 	{profiles.ChallengeSMSOTP, "Code by SMS", true, noParameters},
@@ -65,14 +65,23 @@ func (s *signIn) factorParameters(ctx context.Context) (map[string]string, error
 	return factors[i].parameters(ctx, s)
 }
 
-// answerSelectChallenge chooses one of the factors that the user has.
-func answerSelectChallenge(ctx context.Context, s *signIn, st step) (step, error) {
-	var usable []factor
+// usableFactors are those of a list that a terminal can serve. A password goes by
+// SRP where it can, so that it never leaves this machine; nobody is asked which way.
+func usableFactors(available []challengeName) (usable []factor) {
 	for _, f := range factors {
-		if slices.ContainsFunc(st.available, func(name challengeName) bool { return string(name) == f.challenge }) {
+		switch {
+		case !slices.Contains(available, challengeName(f.challenge)):
+		case f.challenge == profiles.ChallengePassword && slices.Contains(available, profiles.ChallengePasswordSRP):
+		default:
 			usable = append(usable, f)
 		}
 	}
+	return usable
+}
+
+// answerSelectChallenge chooses one of the factors that the user has.
+func answerSelectChallenge(ctx context.Context, s *signIn, st step) (step, error) {
+	usable := usableFactors(st.available)
 	if len(usable) == 0 {
 		if slices.Contains(st.available, "WEB_AUTHN") {
 			return answerPasskey(ctx, s, st)

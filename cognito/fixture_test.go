@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -139,15 +140,32 @@ func withAWSProfile(t *testing.T) {
 // login signs in with a password, and a person who answers in order.
 func (w *world) login(password string, answers ...any) (session.SignedIn, *person, error) {
 	w.t.Helper()
+	return w.loginWith(session.Login{Password: passwordIs(password)}, answers...)
+}
+
+// loginWith is login with more than a password.
+func (w *world) loginWith(l session.Login, answers ...any) (session.SignedIn, *person, error) {
+	w.t.Helper()
 	who := &person{t: w.t, answers: answers}
-	in, err := w.provider.SignIn(w.t.Context(), w.profile, session.Login{
-		ClientSecret: w.secret, Password: passwordIs(password), Prompter: who,
-	})
-	w.checkError(err)
+	l.Prompter = who
+	in, err := w.loginBy(l)
 	if len(who.answers) > 0 && err == nil {
 		w.t.Errorf("%d questions were not asked", len(who.answers))
 	}
 	return in, who, err
+}
+
+// loginBy signs in where nobody can be asked, unless l has a Prompter. Its
+// password is the good one, unless l has another.
+func (w *world) loginBy(l session.Login) (session.SignedIn, error) {
+	w.t.Helper()
+	l.ClientSecret = w.secret
+	if l.Password == nil {
+		l.Password = passwordIs(goodPassword)
+	}
+	in, err := w.provider.SignIn(w.t.Context(), w.profile, l)
+	w.checkError(err)
+	return in, err
 }
 
 // signedIn is login that must succeed.
@@ -225,8 +243,8 @@ func wantKind(t *testing.T, err error, kind agent.Kind, texts ...string) {
 	}
 }
 
-// A person answers questions in order: with a string, or by a function of the
-// prompt. Whoever is asked more than that declines.
+// A person answers questions in order: with a string, or by a function of what
+// was asked. Notices need no answer. Whoever is asked more than that declines.
 type person struct {
 	t       *testing.T
 	answers []any
@@ -235,8 +253,12 @@ type person struct {
 
 func (p *person) Ask(_ context.Context, prompt agent.Prompt) (agent.Secret, error) {
 	p.asked = append(p.asked, prompt)
-	if prompt.Profile != "prod" || prompt.Text == "" || strings.HasSuffix(prompt.Text, ":") || strings.ContainsAny(prompt.Text, "\x1b\n\r") {
+	if prompt.Profile != "prod" || prompt.Text == "" || strings.HasSuffix(prompt.Text, ":") || strings.ContainsAny(prompt.Text, "\x1b\r") ||
+		prompt.Kind != agent.PromptNotice && strings.Contains(prompt.Text, "\n") {
 		p.t.Errorf("a bad prompt: %+v", prompt)
+	}
+	if prompt.Kind == agent.PromptNotice {
+		return agent.Secret{}, nil
 	}
 	if len(p.answers) == 0 {
 		return agent.Secret{}, agent.Errorf(agent.KindPromptUnanswered, "profile prod: nobody answered")
@@ -246,6 +268,8 @@ func (p *person) Ask(_ context.Context, prompt agent.Prompt) (agent.Secret, erro
 	switch answer := next.(type) {
 	case func() string:
 		return agent.NewSecret(answer()), nil
+	case func(*person) string:
+		return agent.NewSecret(answer(p)), nil
 	case error:
 		return agent.Secret{}, answer
 	}
@@ -258,6 +282,93 @@ func (p *person) texts() string {
 		all = append(all, prompt.Text)
 	}
 	return strings.Join(all, "\n")
+}
+
+// last is the latest prompt of a kind.
+func (p *person) last(kind string) agent.Prompt {
+	for _, prompt := range slices.Backward(p.asked) {
+		if prompt.Kind == kind {
+			return prompt
+		}
+	}
+	p.t.Fatalf("no %s was asked", kind)
+	return agent.Prompt{}
+}
+
+// kinds counts the prompts by their kind.
+func (p *person) kinds() map[string]int {
+	n := map[string]int{}
+	for _, prompt := range p.asked {
+		n[prompt.Kind]++
+	}
+	return n
+}
+
+// pick answers a menu by a part of a label.
+func pick(part string) func(*person) string {
+	return func(p *person) string {
+		for _, label := range p.last(agent.PromptChoice).Choices {
+			if strings.Contains(label, part) {
+				return label
+			}
+		}
+		return "none"
+	}
+}
+
+// inEachPool runs a test with and without a client secret, in a pool with
+// usernames and in one where the email is the username.
+func inEachPool(t *testing.T, f func(t *testing.T, s setup)) {
+	for _, secret := range []bool{false, true} {
+		for _, byEmail := range []bool{false, true} {
+			t.Run(fmt.Sprintf("secret=%v,email=%v", secret, byEmail), func(t *testing.T) {
+				f(t, setup{secret: secret, byEmail: byEmail})
+			})
+		}
+	}
+}
+
+// code is the last one that the pool sent to the user.
+func (w *world) code() string { return w.pool.LastCode(w.user.Username) }
+
+// wrongCode is another one.
+func (w *world) wrongCode() string { return different(w.code()) }
+
+// wantTries checks how often the password was judged, and how often it was wrong.
+func (w *world) wantTries(total, failures int) {
+	w.t.Helper()
+	if a := w.pool.PasswordAttempts(w.user.Username); a.Total != total || a.Failures != failures {
+		w.t.Errorf("the password was tried %d times, %d of them wrong; want %d, %d", a.Total, a.Failures, total, failures)
+	}
+}
+
+// wantMessages checks how many codes were sent.
+func (w *world) wantMessages(n int) {
+	w.t.Helper()
+	if got := len(w.pool.Messages()); got != n {
+		w.t.Errorf("%d codes were sent, want %d", got, n)
+	}
+}
+
+// A clock is one that tests put forward, for both sides.
+type clock struct{ at time.Time }
+
+func newClock() *clock { return &clock{time.Now()} }
+
+func (c *clock) now() time.Time { return c.at }
+
+// late answers with what answer says, four minutes later.
+func (c *clock) late(answer func() string) func() string {
+	return func() string {
+		c.at = c.at.Add(4 * time.Minute)
+		return answer()
+	}
+}
+
+// by sets the clock of both sides.
+func (c *clock) by(s setup) setup {
+	s.server.Now, s.provider.Now = c.now, c.now
+	return s
 }
 
 type logBook struct {

@@ -129,7 +129,11 @@ func (s *signIn) start(ctx context.Context) (step, error) {
 	s.remember(parameters)
 	next, err := s.api.initiate(ctx, s.flow, parameters)
 	if err != nil {
-		return step{}, s.fallThrough(ctx, s.failed(ctx, opStart, err))
+		op := opStart
+		if s.flow.name == "CUSTOM_AUTH" && !s.profile.CustomSRP {
+			op = opStartCustom
+		}
+		return step{}, s.fallThrough(ctx, s.failed(ctx, op, err))
 	}
 	return next, nil
 }

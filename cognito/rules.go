@@ -29,6 +29,8 @@ const (
 	opSignOut
 	opDevice // ListDevices, ForgetDevice
 
+	opStartCustom = opStart | opCustom // InitiateAuth of CUSTOM_AUTH, where no password is in it
+
 	opPassword  = opStart | opFactor | opVerifier // where a password is judged
 	opChallenge = opCode | opNewPassword | opSetup | opCustom | opDeviceProof
 	opSignIn    = opPassword | opChallenge | opAccount
@@ -42,6 +44,7 @@ func (o operation) String() string { return operationNames[o] }
 
 var operationNames = map[operation]string{
 	opStart:       "beginning a sign-in",
+	opStartCustom: "beginning a custom sign-in",
 	opFactor:      "answering with the first factor",
 	opVerifier:    "proving the password",
 	opCode:        "answering with a code",
@@ -198,7 +201,7 @@ func (p *Provider) refusal(a attempt, answer answer) *agent.Error {
 
 // doing says what a call was to do.
 func (a attempt) doing() string {
-	if a.op == opStart {
+	if a.op&opStart != 0 {
 		return "`auth: " + shown(a.profile.Auth) + "`"
 	}
 	return a.op.String()
