@@ -55,6 +55,7 @@ type signIn struct {
 	deviceSRP *srpExchange // of the DEVICE_PASSWORD_VERIFIER to come
 
 	factor string         // the first factor that was chosen, of USER_AUTH
+	second string         // the second factor that was chosen, by its challenge
 	device session.Device // that this machine is to the user pool; zero: none is known
 	// remembered says that the device stands for a second factor from now on.
 	remembered bool

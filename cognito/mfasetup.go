@@ -43,11 +43,13 @@ func answerSelectMFA(ctx context.Context, s *signIn, st step) (step, error) {
 	if err != nil {
 		return step{}, err
 	}
-	return s.respond(ctx, opCode, st, map[string]string{"ANSWER": chosen.name})
+	next, err := s.respond(ctx, opCode, st, map[string]string{"ANSWER": chosen.name})
+	return next, s.restartIfSlow("slow choice of a second factor", err)
 }
 
-// chooseSecondFactor asks for one of a list that is JSON in a string. Where there is
-// one there is nothing to ask.
+// chooseSecondFactor asks for one of a list that is JSON in a string. There is nothing
+// to ask where there is one, where the sign-in began anew after the choice, and
+// where nobody can be asked for it and a code may be made without.
 func (s *signIn) chooseSecondFactor(ctx context.Context, list, text string, usable func(secondFactor) bool) (secondFactor, error) {
 	var names []string
 	if err := json.Unmarshal([]byte(list), &names); err != nil {
@@ -67,10 +69,17 @@ func (s *signIn) chooseSecondFactor(ctx context.Context, list, text string, usab
 	case 1:
 		return known[0], nil
 	}
+	if i := slices.IndexFunc(known, func(f secondFactor) bool { return f.name == s.second }); i >= 0 {
+		return known[i], nil
+	}
+	if s.login.Prompter == nil && s.login.Code != nil && known[0].name == "SOFTWARE_TOKEN_MFA" {
+		return known[0], nil
+	}
 	i, err := s.choose(ctx, "which second factor to use", text, labels)
 	if err != nil {
 		return secondFactor{}, err
 	}
+	s.second = known[i].name
 	return known[i], nil
 }
 
@@ -98,7 +107,7 @@ func setUpSoftwareToken(ctx context.Context, s *signIn, st step) (step, error) {
 	}
 	out, err := call(ctx, s.provider, resendUnsent, client.AssociateSoftwareToken, &cip.AssociateSoftwareTokenInput{Session: optional(st.session)})
 	if err != nil {
-		return step{}, s.restartIfSlow(s.failed(ctx, opSetup, err))
+		return step{}, s.restartIfSlow("slow set-up", s.failed(ctx, opSetup, err))
 	}
 	seed := aws.ToString(out.SecretCode)
 	if _, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.TrimRight(seed, "=")); err != nil || seed == "" {
@@ -115,7 +124,7 @@ func setUpSoftwareToken(ctx context.Context, s *signIn, st step) (step, error) {
 	}
 	st.session = session
 	next, err := s.respond(ctx, opSetup, st, map[string]string{})
-	return next, s.restartIfSlow(err)
+	return next, s.restartIfSlow("slow set-up", err)
 }
 
 // seedPrompt shows a seed, as text and as the address that QR codes for
@@ -153,7 +162,7 @@ func (s *signIn) verifySoftwareToken(ctx context.Context, client *cip.Client, se
 				s.codes.why = "That code was wrong. "
 				continue
 			}
-			return "", s.restartIfSlow(err)
+			return "", s.restartIfSlow("slow set-up", err)
 		}
 		if out.Status != "SUCCESS" {
 			return "", senseless(s.profile, "the authenticator app is neither accepted nor refused")
@@ -175,13 +184,13 @@ func setUpEmail(ctx context.Context, s *signIn, st step) (step, error) {
 			WithHint("run: cogtok login %s", shown(s.profile.Name))
 	}
 	next, err := s.respond(ctx, opSetup, st, map[string]string{"EMAIL": address})
-	return next, s.restartIfSlow(err)
+	return next, s.restartIfSlow("slow set-up", err)
 }
 
 // restartIfSlow begins the sign-in anew, once, when the person took longer than
 // Cognito's session lives.
-func (s *signIn) restartIfSlow(err error) error {
-	if agent.KindOf(err) == agent.KindCodeExpired && s.first("slow set-up") {
+func (s *signIn) restartIfSlow(what string, err error) error {
+	if agent.KindOf(err) == agent.KindCodeExpired && s.first(what) {
 		return errStartAgain
 	}
 	return err
