@@ -19,7 +19,7 @@ import (
 // that is known.
 func (s *signIn) useDevice(ctx context.Context, username string) {
 	if s.device.Key == "" && s.login.Devices != nil && username != "" && !s.once[string(agent.KindDeviceUnknown)] {
-		s.device = s.login.Devices.Load(ctx, username)
+		s.device, s.deviceUser = s.login.Devices.Load(ctx, username), username
 	}
 }
 
@@ -49,8 +49,12 @@ func forgetDevice(ctx context.Context, s *signIn) error {
 }
 
 // answerDeviceSRP begins the proof that this is the device that Cognito
-// remembers, which stands for a second factor.
+// remembers, which stands for a second factor. The challenge names no user, and may
+// be the first, but the device is kept under Cognito's name for its user.
 func answerDeviceSRP(ctx context.Context, s *signIn, st step) (step, error) {
+	if s.device.Key != "" {
+		s.username = s.deviceUser
+	}
 	exchange, err := s.newExchange()
 	if err != nil {
 		return step{}, err
@@ -182,8 +186,8 @@ func describeDevice(d types.DeviceType, hide secrets) agent.Device {
 			device.Name = value
 		case "last_ip_used":
 			device.LastIP = value
-		case "dev:device_remembered_status", "device_status":
-			device.Remembered = value == "remembered" || value == "valid"
+		case "dev:device_remembered_status":
+			device.Remembered = value == "remembered"
 		}
 	}
 	return device

@@ -57,6 +57,8 @@ type signIn struct {
 	factor string         // the first factor that was chosen, of USER_AUTH
 	second string         // the second factor that was chosen, by its challenge
 	device session.Device // that this machine is to the user pool; zero: none is known
+	// deviceUser is Cognito's name for the device's user.
+	deviceUser string
 	// remembered says that the device stands for a second factor from now on.
 	remembered bool
 	// once are the new starts that a sign-in makes by itself, each at most once.

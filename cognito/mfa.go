@@ -156,8 +156,9 @@ func (s *signIn) askOnce(ctx context.Context, what, text string) (string, error)
 	return strings.Map(dropSpace, answer.Reveal()), err
 }
 
-// noteCode remembers a code that is about to be sent: none is sent twice.
+// noteCode remembers a code that is about to be sent: none is sent twice, or shown.
 func (s *signIn) noteCode(code string) string {
+	s.secrets = append(s.secrets, code)
 	if s.codes.sent == nil {
 		s.codes.sent = map[string]bool{}
 	}

@@ -64,6 +64,10 @@ func (s *signIn) chooseSecondFactor(ctx context.Context, list, text string, usab
 	}
 	switch len(known) {
 	case 0:
+		if slices.Contains(names, "SMS_MFA") {
+			return secondFactor{}, errorf(s.profile, agent.KindRefused, "the user pool requires codes by SMS, and the user has no phone number").
+				WithHint("have one added, in your application or by who runs the user pool %s, then: cogtok login %s", shown(s.profile.UserPoolID), shown(s.profile.Name))
+		}
 		return secondFactor{}, errorf(s.profile, agent.KindUnknownChallenge, "none of the second factors that Cognito offers can be used here").
 			WithHint("ask who runs the user pool %s, or set one up in your application", shown(s.profile.UserPoolID))
 	case 1:
@@ -109,8 +113,8 @@ func setUpSoftwareToken(ctx context.Context, s *signIn, st step) (step, error) {
 	if err != nil {
 		return step{}, s.restartIfSlow("slow set-up", s.failed(ctx, opSetup, err))
 	}
-	seed := aws.ToString(out.SecretCode)
-	if _, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.TrimRight(seed, "=")); err != nil || seed == "" {
+	seed := strings.TrimRight(aws.ToString(out.SecretCode), "=")
+	if _, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(seed); err != nil || seed == "" {
 		return step{}, senseless(s.profile, "the seed for the authenticator app is none")
 	}
 	st.session = aws.ToString(out.Session)
@@ -132,8 +136,8 @@ func setUpSoftwareToken(ctx context.Context, s *signIn, st step) (step, error) {
 // (https://github.com/google/google-authenticator/wiki/Key-Uri-Format).
 func (s *signIn) seedPrompt(seed string) agent.Prompt {
 	issuer := "Cognito " + s.profile.UserPoolID
-	address := url.URL{Scheme: "otpauth", Host: "totp", Path: "/" + issuer + ":" + s.profile.Username,
-		RawQuery: url.Values{"secret": {seed}, "issuer": {issuer}}.Encode()}
+	label := strings.ReplaceAll(url.PathEscape(issuer+":"+s.profile.Username), "+", "%2B")
+	query := strings.ReplaceAll(url.Values{"secret": {seed}, "issuer": {issuer}}.Encode(), "+", "%20")
 	var groups []string
 	for chunk := range slices.Chunk([]byte(seed), 4) {
 		groups = append(groups, string(chunk))
@@ -141,7 +145,7 @@ func (s *signIn) seedPrompt(seed string) agent.Prompt {
 	return agent.Prompt{
 		Text: fmt.Sprintf("The user pool requires an authenticator app. Add an account to yours by the QR code, or by this secret:\n\n  %s\n\nWhoever has it can make your codes: don't keep it.",
 			strings.Join(groups, " ")),
-		URL: strings.ReplaceAll(address.String(), "+", "%20"),
+		URL: "otpauth://totp/" + label + "?" + query,
 	}
 }
 

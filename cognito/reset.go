@@ -66,7 +66,6 @@ func (s *signIn) useSentCode(ctx context.Context, text string, send func() (stri
 			s.codes.why = ""
 			continue
 		}
-		s.secrets = append(s.secrets, code)
 		err = use(code)
 		if kind := agent.KindOf(err); kind != agent.KindCodeWrong && kind != agent.KindCodeExpired || !s.codes.left() {
 			return err

@@ -90,11 +90,13 @@ var rules = []rule{
 	{opAny, "UserLambdaValidationException", "", agent.KindLambda, "the user pool refuses: {text}", ""},
 	{opAny, "UnexpectedLambdaException", "", agent.KindLambda, "a Lambda trigger of the user pool failed", "ask who runs the user pool {pool}"},
 	{opAny, "InvalidLambdaResponseException", "", agent.KindLambda, "a Lambda trigger of the user pool gave a bad answer", "ask who runs the user pool {pool}"},
+	{opDevice, "InvalidUserPoolConfigurationException", "", agent.KindRefused, "the user pool doesn't track devices", ""},
 	{opAny, "InvalidUserPoolConfigurationException", "", agent.KindRefused, "the user pool's configuration is not valid", "ask who runs the user pool {pool}"},
 
 	// The config doesn't fit the pool.
 	{opSignIn, "ResourceNotFoundException", "device", agent.KindDeviceUnknown, "the user pool doesn't know this device any more", hintLogin},
 	{opRenew, "ResourceNotFoundException", "device", agent.KindLoginRequired, "the user pool doesn't know this device any more", hintLogin},
+	{opDevice, "ResourceNotFoundException", "device", agent.KindRefused, "the user pool doesn't know this device", "see: cogtok device list {profile}"},
 	{opAny, "ResourceNotFoundException", "client", agent.KindClientNotFound, "there is no app client {client} in the user pool {pool}", hintIDs},
 	{opAny, "ResourceNotFoundException", "", agent.KindClientNotFound, "there is no user pool {pool} with an app client {client} in {region}", hintIDs},
 	{opStart, "InvalidParameterException", "lambda trigger is not configured|trigger is not configured", agent.KindFlowNotEnabled, "the user pool {pool} has no Lambda triggers for `auth: {auth}`", "set another `auth`, or ask who runs the user pool"},
@@ -161,8 +163,6 @@ var rules = []rule{
 	// The access token of a global sign-out, and of what concerns devices.
 	{opSignOut, "NotAuthorizedException", "scope", agent.KindRefused, "the access token lacks the scope aws.cognito.signin.user.admin", "run: cogtok logout --revoke {profile}"},
 	{opDevice, "NotAuthorizedException", "scope", agent.KindRefused, "the access token lacks the scope aws.cognito.signin.user.admin", ""},
-	{opDevice, "ResourceNotFoundException", "device", agent.KindRefused, "the user pool doesn't know this device", "see: cogtok device list {profile}"},
-	{opDevice, "InvalidUserPoolConfigurationException", "", agent.KindRefused, "the user pool doesn't track devices", ""},
 	{opAccess, "NotAuthorizedException", "", agent.KindLoginRequired, "Cognito doesn't take the access token any more", hintLogin},
 }
 
