@@ -133,6 +133,7 @@ func (s *signIn) respond(ctx context.Context, op operation, st step, responses m
 	s.addDevice(responses)
 	s.remember(responses)
 	next, err := s.api.respond(ctx, st.challenge, st.session, responses)
+	s.noteTry(responses, err)
 	if err != nil {
 		return step{}, s.failed(ctx, op, err)
 	}

@@ -17,7 +17,6 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/cogtok/cogtok/agent"
-	"github.com/cogtok/cogtok/agent/session"
 	"github.com/cogtok/cogtok/internal/printable"
 	"github.com/cogtok/cogtok/profiles"
 )
@@ -34,15 +33,10 @@ type attempt struct {
 
 // failed returns the error of one of the sign-in's calls.
 func (s *signIn) failed(ctx context.Context, op operation, err error) error {
-	err = s.provider.failure(ctx, attempt{
+	return s.provider.failure(ctx, attempt{
 		op: op, profile: s.profile, box: s.flow.box, clientSecret: s.login.ClientSecret,
 		secrets: s.secrets, srp: op == opVerifier,
 	}, err)
-	// A wrong client secret counts as a try too: Cognito locks the user for it.
-	if !s.tried && agent.KindOf(err) != agent.KindClientSecret {
-		return session.NotSent{Err: err}
-	}
-	return err
 }
 
 // failure makes an error for people of the SDK's, and logs what kind it was.
@@ -59,11 +53,7 @@ func (p *Provider) failure(ctx context.Context, a attempt, err error) error {
 	case answer.status != 0:
 		return nonsense(a.profile, answer)
 	}
-	refused := networkError(a.profile, err, p.config.TryTimeout)
-	if unsent := (unsentError{}); errors.As(err, &unsent) {
-		return session.NotSent{Err: refused}
-	}
-	return refused
+	return networkError(a.profile, err, p.config.TryTimeout)
 }
 
 // An answer is what a server said when it didn't say yes.

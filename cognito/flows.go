@@ -2,6 +2,7 @@ package cognito
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -131,6 +132,7 @@ func (s *signIn) start(ctx context.Context) (step, error) {
 	s.addDevice(parameters)
 	s.remember(parameters)
 	next, err := s.api.initiate(ctx, s.flow, parameters)
+	s.noteTry(parameters, err)
 	if err != nil {
 		op := opStart
 		if s.flow.name == "CUSTOM_AUTH" && !s.profile.CustomSRP {
@@ -151,9 +153,24 @@ func (s *signIn) remember(sent map[string]string) {
 		if slices.Contains(openAnswers, key) || strings.HasPrefix(key, attributePrefix) || challengeWords[value] {
 			continue
 		}
-		s.tried = s.tried || key == "PASSWORD" || key == "PASSWORD_CLAIM_SIGNATURE"
 		s.secrets = append(s.secrets, value)
 	}
+}
+
+// noteTry notes whether a password, or a proof of it, left with a request.
+func (s *signIn) noteTry(sent map[string]string, err error) {
+	_, password := sent["PASSWORD"]
+	_, proof := sent["PASSWORD_CLAIM_SIGNATURE"]
+	s.tried = s.tried || (password || proof) && !errors.As(err, new(unsentError))
+}
+
+// outcome marks the error of a sign-in that came to nothing before its password
+// had left. A wrong client secret counts as a try: Cognito locks the user for it.
+func (s *signIn) outcome(err error) error {
+	if err == nil || s.password.Empty() || s.tried || agent.KindOf(err) == agent.KindClientSecret {
+		return err
+	}
+	return session.NotSent{Err: err}
 }
 
 // foreign makes a short text of Cognito's fit to be shown.
