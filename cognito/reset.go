@@ -21,7 +21,9 @@ func (s *signIn) secretHashOfUser() *string {
 	if s.login.ClientSecret.Empty() {
 		return nil
 	}
-	return aws.String(secretHash(s.login.ClientSecret, s.profile.Username, s.profile.ClientID))
+	hash := secretHash(s.login.ClientSecret, s.profile.Username, s.profile.ClientID)
+	s.secrets = append(s.secrets, hash)
+	return aws.String(hash)
 }
 
 // resetPassword sets a new password by a code that goes to the user. sent says that
