@@ -14,7 +14,7 @@ type authResult struct {
 	ExpiresIn    int // seconds; of the access token
 	TokenType    string
 	RefreshToken string `json:",omitempty"`
-	IdToken      string //nolint:revive // Cognito's spelling
+	IdToken      string `json:",omitempty"` //nolint:revive // Cognito's spelling
 }
 
 // flow is one AuthFlow: which switch of the app client allows it and through

@@ -10,13 +10,14 @@ import (
 // doesn't grow. Counts go on.
 const maxCalls = 10_000
 
-// Call is one request to the JSON API that was answered or met a fault.
+// Call is one request to the JSON API, or to the domain of a pool, that was
+// answered or met a fault.
 type Call struct {
-	Operation string
+	Operation string // of a domain: the path, as "/oauth2/token"
 	ClientID  string
 	Username  string // as the request spelt it; "" where it has none
 	Time      time.Time
-	Error     string // exception or fault; "" for success
+	Error     string // exception, OAuth error or fault; "" for success
 
 	// Parameters are the request's members; only with Config.RecordParameters.
 	Parameters map[string]any

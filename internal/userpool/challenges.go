@@ -17,6 +17,7 @@ type signIn struct {
 	signed bool  // begun by AdminInitiateAuth
 
 	challenge    string
+	page         bool // on a page of the managed login
 	created      time.Time
 	used         bool   // its Session was answered
 	code         string // SMS_MFA: what was sent
@@ -60,6 +61,9 @@ func (c *call) advance(in signIn) (any, *apiError) {
 		if name := in.pool.secondFactor(u); name != "" {
 			return c.askFactor(in, name), nil
 		}
+	}
+	if in.page {
+		return loggedIn{in}, nil
 	}
 	return authAnswer{AuthenticationResult: c.signedIn(in), ChallengeParameters: map[string]string{}}, nil
 }

@@ -1,5 +1,6 @@
-// Package userpool is an Amazon Cognito user pool in a process: the JSON API
-// over HTTP, strict. `cogtok demo` signs in to it, tests use it in place of AWS.
+// Package userpool is an Amazon Cognito user pool in a process: the JSON API and
+// the managed login with its OAuth 2.0 endpoints over HTTP, strict. `cogtok demo`
+// signs in to it, tests use it in place of AWS.
 //
 //	server := userpool.New(userpool.Config{})
 //	pool := server.AddPool(userpool.PoolConfig{ID: "us-east-1_AbCdEf123"})
@@ -7,6 +8,14 @@
 //	pool.AddUser(userpool.User{Username: "rob", Email: "rob@example.com", Password: "Correct horse 9"})
 //	url, err := server.Start("127.0.0.1:0") // an endpoint for the AWS SDKs
 //	defer server.Close()
+//
+// A pool gets its managed login by a domain, which has an address of its own:
+//
+//	pool.AddClient(userpool.Client{
+//		OAuthFlows: []string{"code"}, OAuthScopes: []string{"openid", "email"},
+//		CallbackURLs: []string{"http://localhost:8400/callback"},
+//	})
+//	domain, err := pool.StartDomain("127.0.0.1:0") // domain + "/oauth2/authorize" and so on
 //
 // # What is strict
 //
@@ -21,6 +30,14 @@
 // REFRESH_TOKEN_AUTH with rotation; members of a wrong type, missing or against
 // the API model's constraints. Members that the model doesn't have are ignored.
 //
+// A domain refuses likewise: redirect URLs that aren't registered character by
+// character; scopes that the client doesn't have; PKCE other than S256, or half
+// of it; codes that were used, which ends what they gave, or are older than five
+// minutes, another client's, or lack their verifier; bodies that aren't forms,
+// and forms of other sites; client secrets that are wrong, missing or not due. A
+// browser stays signed in for an hour, however much it is used. Federated users
+// sign in there alone, on a page that stands in for their identity provider.
+//
 // Where AWS's behaviour is known only from users' reports, the stricter report
 // is followed; where a text isn't known at all, a comment says so.
 //
@@ -28,6 +45,7 @@
 //
 // Sign-up, password reset and attribute changes through the API, remembered
 // devices, USER_AUTH and CUSTOM_AUTH beyond their refusals, Lambda triggers,
-// managed login with its OAuth endpoints, password history, quotas. Nothing is
-// kept when the process ends.
+// password history, quotas. Of managed login: sign-up, password reset, passkeys
+// and codes as first factors, the implicit flow, resource indicators (RFC 8707),
+// languages, TLS and custom domains. Nothing is kept when the process ends.
 package userpool

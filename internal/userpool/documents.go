@@ -61,15 +61,15 @@ func (s *Server) serveDocument(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// discovery is the OpenID Connect discovery document of a pool without a
-// domain: it has no OAuth endpoints. The keys are where the server is.
+// discovery is the pool's OpenID Connect discovery document. Without a domain it
+// names no OAuth endpoints. The keys are where the server is.
 func (p *Pool) discovery(baseURL string) map[string]any {
-	return map[string]any{
+	return merge(p.domainEndpoints(), map[string]any{
 		"issuer":                                p.issuer(baseURL),
 		"jwks_uri":                              baseURL + "/" + p.config.ID + "/.well-known/jwks.json",
 		"id_token_signing_alg_values_supported": []string{"RS256"},
 		"subject_types_supported":               []string{"public"},
 		"response_types_supported":              []string{"code", "token"},
 		"scopes_supported":                      []string{"openid", "email", "phone", "profile"},
-	}
+	})
 }

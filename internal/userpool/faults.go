@@ -11,7 +11,8 @@ import (
 type Fault int
 
 const (
-	// Throttle answers TooManyRequestsException, with HTTP 400 as Cognito does.
+	// Throttle answers TooManyRequestsException, with HTTP 400 as Cognito does;
+	// on a pool's domain HTTP 429.
 	Throttle Fault = iota + 1
 	// InternalError answers HTTP 500 with InternalErrorException.
 	InternalError

@@ -52,6 +52,12 @@ type PoolConfig struct {
 	// OwnKeys gives the pool signing keys that no other pool of this process
 	// has. Making them takes some tenths of a second.
 	OwnKeys bool
+
+	// ResourceServers are the custom scopes that app clients can have: the names
+	// of the scopes by the identifier of their resource server.
+	ResourceServers map[string][]string
+	// IdentityProviders are those that federated users come from.
+	IdentityProviders []IdentityProvider
 }
 
 // Client defines an app client.
@@ -73,6 +79,13 @@ type Client struct {
 
 	PreventUserExistenceErrors bool // ENABLED instead of LEGACY
 	DisableTokenRevocation     bool // EnableTokenRevocation false
+
+	// What the pool's domain lets the client do; see Pool.StartDomain.
+	OAuthFlows        []string // AllowedOAuthFlows: "code" or "client_credentials"
+	OAuthScopes       []string // AllowedOAuthScopes
+	CallbackURLs      []string // each compared character by character
+	LogoutURLs        []string
+	IdentityProviders []string // SupportedIdentityProviders, default "COGNITO"
 }
 
 // Pool is a user pool of a Server.
@@ -88,6 +101,7 @@ type Pool struct {
 	refresh  map[string]*refreshToken
 	made     map[string]madeToken // access tokens by jti
 	messages []Message
+	login    managedLogin
 }
 
 // AddPool adds a user pool. It panics on a definition that Cognito would
@@ -110,6 +124,10 @@ func (s *Server) AddPool(config PoolConfig) *Pool {
 		clients: map[string]*Client{}, users: map[string]*user{},
 		signIns: map[string]*signIn{}, blocks: map[string]*srpExchange{},
 		refresh: map[string]*refreshToken{}, made: map[string]madeToken{},
+		login: newManagedLogin(),
+	}
+	if fault := config.federationFault(); fault != "" {
+		panic("userpool: " + fault)
 	}
 	if config.OwnKeys {
 		pool.keys = ownKeys()
@@ -174,7 +192,10 @@ func (p *Pool) setClient(client Client) Client {
 	setDefault(&client.AccessTokenLife, time.Hour)
 	setDefault(&client.RefreshTokenLife, 30*24*time.Hour)
 	setDefault(&client.SessionLife, 3*time.Minute)
-	if fault := client.fault(); fault != "" {
+	if len(client.IdentityProviders) == 0 {
+		client.IdentityProviders = []string{ownUsers}
+	}
+	if fault := firstOf(client.fault(), p.oauthFault(&client)); fault != "" {
 		panic("userpool: app client " + client.ID + ": " + fault)
 	}
 	client.Flows = slices.Clone(client.Flows)

@@ -11,6 +11,7 @@ type family struct {
 	originJTI string
 	user      *user
 	clientID  string
+	grant     *grant // of the managed login; nil: signed in by the API
 	authTime  time.Time
 	expires   time.Time // rotation doesn't move it
 	revoked   bool
@@ -122,6 +123,16 @@ func getTokensFromRefreshToken(c *call) (any, *apiError) {
 	if refusal != nil {
 		return nil, refusal
 	}
+	result, refusal := c.renew(pool, client, token)
+	if refusal != nil {
+		return nil, refusal
+	}
+	return struct{ AuthenticationResult *authResult }{result}, nil
+}
+
+// renew makes new tokens with a refresh token that is usable, and exchanges it
+// if the client rotates.
+func (c *call) renew(pool *Pool, client *Client, token *refreshToken) (*authResult, *apiError) {
 	c.entry.Username = token.family.user.username
 	if !token.mayRefresh(c.now, client.RetryGrace) {
 		return nil, reuse()
@@ -133,7 +144,7 @@ func getTokensFromRefreshToken(c *call) (any, *apiError) {
 		}
 		result.RefreshToken, _ = pool.newRefreshToken(token.family)
 	}
-	return struct{ AuthenticationResult *authResult }{result}, nil
+	return result, nil
 }
 
 // mayRefresh says whether the token is the newest of its family, or was

@@ -49,6 +49,7 @@ type Server struct {
 	serving sync.Mutex // guards what Start and Close set
 	http    *http.Server
 	url     string
+	domains []*http.Server
 }
 
 // New returns a server without pools.
@@ -80,16 +81,20 @@ func (s *Server) Start(address string) (string, error) {
 		return "", fmt.Errorf("user pool server: %w", err)
 	}
 	s.url = "http://" + listener.Addr().String()
-	s.http = &http.Server{
-		Handler:           s,
+	s.http = newHTTPServer(s)
+	server := s.http
+	go func() { _ = server.Serve(listener) }()
+	return s.url, nil
+}
+
+func newHTTPServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		// Aborted handlers are the faults that tests ask for, nothing to report.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
-	server := s.http
-	go func() { _ = server.Serve(listener) }()
-	return s.url, nil
 }
 
 // URL is the address that Start returned, or "".
@@ -99,14 +104,18 @@ func (s *Server) URL() string {
 	return s.url
 }
 
-// Close stops what Start started and cuts the connections.
+// Close stops what Start and StartDomain started and cuts the connections.
 func (s *Server) Close() error {
 	s.serving.Lock()
 	defer s.serving.Unlock()
-	if s.http == nil {
-		return nil
+	var failures []error
+	for _, domain := range s.domains {
+		failures = append(failures, domain.Close())
 	}
-	return s.http.Close()
+	if s.http != nil {
+		failures = append(failures, s.http.Close())
+	}
+	return errors.Join(failures...)
 }
 
 // call is one request on its way through an operation.

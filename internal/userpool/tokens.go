@@ -87,12 +87,16 @@ func (c *call) makeTokens(pool *Pool, client *Client, by *refreshToken) *authRes
 	jti := newUUID()
 	pool.remember(jti, madeToken{by, c.now.Add(client.AccessTokenLife)}, c.now)
 	keys := pool.keys()
-	return &authResult{
-		AccessToken: keys.access.sign(c.accessClaims(client, by.family, common, jti)),
-		IdToken:     keys.id.sign(c.idClaims(client, by.family, common)),
+	result := &authResult{
+		AccessToken: keys.access.sign(merge(c.accessClaims(client, by.family, common, jti), by.family.version())),
 		ExpiresIn:   int(client.AccessTokenLife / time.Second),
 		TokenType:   "Bearer",
 	}
+	if by.family.openID() {
+		claims := merge(c.idClaims(client, by.family, common), by.family.loginClaims(result.AccessToken))
+		result.IdToken = keys.id.sign(claims)
+	}
+	return result
 }
 
 func (c *call) commonClaims(pool *Pool, client *Client, f *family) map[string]any {
@@ -117,7 +121,7 @@ func (c *call) accessClaims(client *Client, f *family, common map[string]any, jt
 		"token_use": "access",
 		"client_id": client.ID,
 		"username":  f.user.username,
-		"scope":     "aws.cognito.signin.user.admin",
+		"scope":     f.scope(),
 		"jti":       jti,
 		"exp":       c.now.Add(client.AccessTokenLife).Unix(),
 	}
@@ -135,9 +139,8 @@ func (c *call) idClaims(client *Client, f *family, common map[string]any) map[st
 		claims["jti"] = newUUID()
 	}
 	for name, value := range f.user.attributes {
-		claims[name] = value
-		if strings.HasSuffix(name, "_verified") {
-			claims[name] = value == "true"
+		if f.shows(name) {
+			claims[name] = claimValue(name, value)
 		}
 	}
 	return merge(claims, common)

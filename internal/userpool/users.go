@@ -20,6 +20,9 @@ const (
 	ForceChangePassword Status = "FORCE_CHANGE_PASSWORD"
 	// ResetRequired users must set a new password through a code.
 	ResetRequired Status = "RESET_REQUIRED"
+	// ExternalProvider users sign in with an identity provider, and so on a page
+	// of the managed login alone; they have no password.
+	ExternalProvider Status = "EXTERNAL_PROVIDER"
 )
 
 // User defines a user.
@@ -136,6 +139,9 @@ func (p *Pool) find(name string) *user {
 		return u
 	}
 	for _, u := range p.users {
+		if u.status == ExternalProvider {
+			continue // has its name alone
+		}
 		for _, attribute := range p.config.UsernameAttributes {
 			if name != "" && p.fold(u.attributes[attribute]) == p.fold(name) {
 				return u
