@@ -34,6 +34,9 @@ const (
 
 // String is for the log.
 func (o operation) String() string {
+	if name := o.oauthName(); name != "" {
+		return name
+	}
 	switch o {
 	case opStart:
 		return "beginning a sign-in"

@@ -28,7 +28,9 @@ func (p Page) write(w http.ResponseWriter) {
 	var body strings.Builder
 	fmt.Fprintf(&body, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>%s</title>\n<h1>%s</h1>\n", heading, heading)
 	for _, line := range p.Lines {
-		fmt.Fprintf(&body, "<p>%s</p>\n", html.EscapeString(line))
+		if line != "" {
+			fmt.Fprintf(&body, "<p>%s</p>\n", html.EscapeString(line))
+		}
 	}
 	header := w.Header()
 	for name, value := range map[string]string{
