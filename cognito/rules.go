@@ -40,7 +40,12 @@ const (
 )
 
 // String is for the log.
-func (o operation) String() string { return operationNames[o] }
+func (o operation) String() string {
+	if name := o.oauthName(); name != "" {
+		return name
+	}
+	return operationNames[o]
+}
 
 var operationNames = map[operation]string{
 	opStart:       "beginning a sign-in",
