@@ -30,6 +30,7 @@ type attempt struct {
 	clientSecret agent.Secret // that was sent; empty: none was
 	secrets      secrets      // that were sent
 	srp          bool         // the answer depends on the clock
+	device       bool         // the refresh token is bound to one
 }
 
 // failed returns the error of one of the sign-in's calls.

@@ -95,6 +95,7 @@ var sentCodes = map[string]sentCode{
 func answerSentCode(ctx context.Context, s *signIn, st step) (step, error) {
 	kind := sentCodes[st.challenge]
 	text := kind.text + s.destination(st.parameters["CODE_DELIVERY_DESTINATION"])
+	wrong := false
 	for {
 		code, err := s.askSentCode(ctx, text)
 		if err != nil {
@@ -107,10 +108,12 @@ func answerSentCode(ctx context.Context, s *signIn, st step) (step, error) {
 		next, err := s.respond(ctx, opCode, st, map[string]string{kind.response: code})
 		switch failed := agent.KindOf(err); {
 		case failed == agent.KindCodeWrong && s.codes.left():
-			s.codes.why = "That code was wrong. "
+			s.codes.why, wrong = "That code was wrong. ", true
 		case failed == agent.KindCodeExpired && s.codes.left():
 			s.codes.why = "A new code is on its way. "
 			return step{}, errStartAgain
+		case failed == agent.KindCodeExpired && wrong: // the session was spent with that
+			return step{}, s.noGoodCode()
 		default:
 			return next, err
 		}

@@ -34,6 +34,7 @@ func (p *Provider) Refresh(ctx context.Context, profile profiles.Profile, client
 		return session.Grant{}, p.failure(ctx, attempt{
 			op: opRefresh, profile: profile, box: "ALLOW_REFRESH_TOKEN_AUTH", clientSecret: clientSecret,
 			secrets: secrets{g.RefreshToken.Reveal(), secretHash(clientSecret, g.Username, profile.ClientID)},
+			device:  g.DeviceKey != "",
 		}, err)
 	}
 	g.ServerTime = at

@@ -236,13 +236,17 @@ func secretTrouble(a attempt) (message, hint string) {
 		hintSecret + " (or delete it: cogtok secret delete {profile} client-secret)"
 }
 
-// deviceTrouble: after an admin sign-in, a pool that remembers devices renews
-// nothing (https://docs.aws.amazon.com/cognito/latest/developerguide/authentication-flows-public-server-side.html).
+// deviceTrouble: a refresh token is bound to its device, and ends with it. After an
+// admin sign-in, a pool that remembers devices renews nothing
+// (https://docs.aws.amazon.com/cognito/latest/developerguide/authentication-flows-public-server-side.html).
 func deviceTrouble(a attempt) string {
-	if a.profile.Auth != profiles.AuthAdminPassword {
-		return ""
+	switch {
+	case a.profile.Auth == profiles.AuthAdminPassword:
+		return " (a user pool that remembers devices renews nothing after `auth: admin-password`)"
+	case a.device:
+		return " (it is bound to this device, which the user pool may have forgotten)"
 	}
-	return " (a user pool that remembers devices renews nothing after `auth: admin-password`)"
+	return ""
 }
 
 // maxClockError is how far a clock may be off before it is named as a cause.
