@@ -40,6 +40,8 @@ func addKeyFlag(a *app, cmd *cobra.Command, key profiles.Key[profiles.Profile]) 
 		cmd.Flags().Bool(key.Flag(), false, help)
 	case profiles.TypeMap:
 		cmd.Flags().StringArray(key.Flag(), nil, help+"; NAME=TEXT, once for each")
+	case profiles.TypeList:
+		cmd.Flags().StringArray(key.Flag(), nil, help+"; once for each item, such as "+asFlags(key))
 	default:
 		cmd.Flags().String(key.Flag(), "", help)
 	}
@@ -53,6 +55,13 @@ func addKeyFlag(a *app, cmd *cobra.Command, key profiles.Key[profiles.Profile]) 
 	default:
 		cmd.RegisterFlagCompletionFunc(key.Flag(), cobra.NoFileCompletions)
 	}
+}
+
+// asFlags shows how a list, such as [a, b], is given by flags.
+func asFlags(key profiles.Key[profiles.Profile]) string {
+	items := strings.Split(strings.Trim(key.Example, "[]"), ", ")
+	dashes := "--" + key.Flag() + " "
+	return dashes + strings.Join(items, " "+dashes)
 }
 
 func keyHelp(key profiles.Key[profiles.Profile]) string {

@@ -75,6 +75,13 @@ func checkAWSProfile(s string) string {
 	return ""
 }
 
+func checkCommand(list []string) string {
+	if list[0] == "" {
+		return "must begin with the name of a program"
+	}
+	return ""
+}
+
 func checkRegion(s string) string {
 	if !isRegion(s) {
 		return "must be an AWS region such as us-east-1"

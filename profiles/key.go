@@ -17,9 +17,10 @@ type Key[T any] struct {
 	Choices  []string // the accepted values, the default first; nil: any that check accepts
 	Required bool
 
-	check func(string) string // says what is wrong with a text, "" for nothing; may be nil
-	most  time.Duration       // of a duration; 0: no limit
-	field func(*T) any        // *string, *parents, *bool, *time.Duration, *[]string or *map[string]string
+	check func(string) string   // says what is wrong with a text or an item of a list, "" for nothing; may be nil
+	whole func([]string) string // says it of a list as a whole; may be nil
+	most  time.Duration         // of a duration; 0: no limit
+	field func(*T) any          // *string, *parents, *bool, *time.Duration, *[]string or *map[string]string
 }
 
 // parents is Profile.Extends, of which the file holds the first alone.
@@ -81,11 +82,18 @@ func (k Key[T]) Get(v T) string {
 }
 
 // set puts n's value in v. It returns what is wrong with it, as a phrase that
-// follows the key's name, or "". The phrase never holds the value.
-func (k Key[T]) set(v *T, n *node) (wrong string) {
+// follows the key's name, or "", and where. The phrase never holds the value.
+func (k Key[T]) set(v *T, n *node) (wrong string, at *node) {
 	if n.isNull() {
-		return "has no value"
+		return "has no value", n
 	}
+	if list, ok := k.field(v).(*[]string); ok {
+		return k.setList(list, n)
+	}
+	return k.setOne(v, n), n
+}
+
+func (k Key[T]) setOne(v *T, n *node) string {
 	switch f := k.field(v).(type) {
 	case *string:
 		return k.setText(f, n)
@@ -99,8 +107,6 @@ func (k Key[T]) set(v *T, n *node) (wrong string) {
 		*f = n.text == "true"
 	case *time.Duration:
 		return k.setDuration(f, n)
-	case *[]string:
-		return setList(f, n)
 	case *map[string]string:
 		return setMap(f, n)
 	}
@@ -144,22 +150,29 @@ func (k Key[T]) setDuration(f *time.Duration, n *node) string {
 	return ""
 }
 
-func setList(f *[]string, n *node) string {
+func (k Key[T]) setList(f *[]string, n *node) (wrong string, at *node) {
 	if n.kind != sequence || len(n.items) == 0 {
-		return "must be a list, such as [pass, show, cogtok]"
+		return "must be a list, such as " + k.Example, n
 	}
 	list := make([]string, 0, len(n.items))
 	for _, item := range n.items {
 		if item.kind != scalar || item.isNull() || strings.ContainsRune(item.text, 0) {
-			return "must be a list of texts"
+			return "must be a list of texts", n
+		}
+		if k.check != nil {
+			if wrong := k.check(item.text); wrong != "" {
+				return wrong, item
+			}
 		}
 		list = append(list, item.text)
 	}
-	if list[0] == "" {
-		return "must begin with the name of a program"
+	if k.whole != nil {
+		if wrong := k.whole(list); wrong != "" {
+			return wrong, n
+		}
 	}
 	*f = list
-	return ""
+	return "", n
 }
 
 func setMap(f *map[string]string, n *node) string {

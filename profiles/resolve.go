@@ -24,10 +24,10 @@ func (p *parser) profile(name string) {
 			continue
 		}
 		// An inherited value's fault was told where it stands.
-		if wrong := k.set(&profile, n); wrong != "" {
+		if wrong, at := k.set(&profile, n); wrong != "" {
 			sound = false
 			if n == own.value.value(k.Name) {
-				p.problem(n, "", "%s of profile %s %s", k.Name, quote(name), wrong)
+				p.problem(at, "", "%s of profile %s %s", k.Name, quote(name), wrong)
 			}
 		}
 	}

@@ -73,7 +73,7 @@ var FileKeys = []Key[Config]{
 	{Name: "store", Example: StoreFile, Choices: stores,
 		Help:  "where secrets rest: the system's keychain, a sealed file, or the agent's memory alone",
 		field: func(c *Config) any { return &c.Store }},
-	{Name: "passphrase_command", Example: "[pass, show, cogtok]",
+	{Name: "passphrase_command", Example: "[pass, show, cogtok]", whole: checkCommand,
 		Help:  "a program and its arguments that print the passphrase of the file store, instead of asking",
 		field: func(c *Config) any { return &c.PassphraseCommand }},
 }
