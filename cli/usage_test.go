@@ -35,6 +35,8 @@ func TestUsageErrors(t *testing.T) {
 		{"status -o xml", "--output takes one of: table, json", "see: cogtok help status"},
 		{"agent log -n x", "--lines: not a whole number", "see: cogtok help agent log"},
 		{"profile add prod", "profile prod needs --user-pool-id, --client-id, --username", "see: cogtok help profile add"},
+		{"profile add ci --auth client-credentials", "profile ci needs --user-pool-id, --client-id", "see: cogtok help profile add"},
+		{"profile add sso --auth browser --client-id c", "profile sso needs --user-pool-id", "see: cogtok help profile add"},
 		{"completion bash x", "the command line can't be understood", "see: cogtok help"},
 		{"--socket rel token", "the socket's path is not absolute: rel", "give an absolute path with --socket"},
 	} {
@@ -106,7 +108,7 @@ func TestCompletion(t *testing.T) {
 		{"secret set prod ", "password\nclient-secret\ntotp-seed\n:4\n"},
 		{"token --type ", "id\naccess\n:4\n"},
 		{"token --shell ", "bash\nzsh\nfish\npowershell\n:4\n"},
-		{"profile add x --auth ", "srp\npassword\nadmin-password\n:4\n"},
+		{"profile add x --auth ", "srp\npassword\nadmin-password\nchoice\ncustom\nbrowser\nclient-credentials\n:4\n"},
 		{"profile add x --extends ", "prod\trob@example.com\nadmin\tadmin@example.com\n:4\n"},
 	} {
 		r := w.run(append([]string{"__complete"}, strings.Split(tt.args, " ")...)...)

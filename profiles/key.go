@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,11 +12,15 @@ import (
 // (Key[Config]): all that the parser, `profile add`, `profile show` and the
 // manual know of it. To add a key, add its field and a line to its table.
 type Key[T any] struct {
-	Name     string
-	Help     string   // what it says, as in `profile add --help`
-	Example  string   // a value, as it stands in the file
-	Choices  []string // the accepted values, the default first; nil: any that check accepts
-	Required bool
+	Name      string
+	Help      string   // what it says, as in `profile add --help`
+	Example   string   // a value, as it stands in the file
+	Choices   []string // the accepted values, the default first; nil: any that check accepts
+	NoDefault bool     // none of Choices is the default
+	Required  bool     // whatever `auth` is; see RequiredWith
+
+	only   []string // the values of `auth` with which a profile's key has an effect; nil: all
+	needed []string // the values of `auth` that can't do without it, where it isn't Required
 
 	check func(string) string   // says what is wrong with a text or an item of a list, "" for nothing; may be nil
 	whole func([]string) string // says it of a list as a whole; may be nil
@@ -53,9 +58,31 @@ func (k Key[T]) Type() string {
 	return TypeText
 }
 
-// Get returns the key's value in v as text, "" when it has none. A list is
-// joined by spaces, a map's pairs are k=v, sorted and joined by commas.
+// RequiredWith reports whether a profile with that `auth` has to have the key;
+// "" is the default.
+func (k Key[T]) RequiredWith(auth string) bool {
+	return k.Required || slices.Contains(k.needed, cmp.Or(auth, AuthSRP))
+}
+
+// hasEffect reports whether the key means something to a profile with that `auth`.
+func (k Key[T]) hasEffect(auth string) bool { return k.only == nil || slices.Contains(k.only, auth) }
+
+// lacking reports whether a profile with the settings lacks the key.
+func (k Key[T]) lacking(settings map[string]*node) bool {
+	if settings[k.Name] != nil {
+		return false
+	}
+	auth := authOf(settings)
+	return k.Required || auth != "" && k.RequiredWith(auth)
+}
+
+// Get returns the key's value in v as text, "" when it has none, or none that
+// has an effect. A list is joined by spaces, a map's pairs are k=v, sorted and
+// joined by commas.
 func (k Key[T]) Get(v T) string {
+	if p, ok := any(v).(Profile); ok && !k.hasEffect(p.Auth) {
+		return ""
+	}
 	switch f := k.field(&v).(type) {
 	case *string:
 		return *f
