@@ -238,6 +238,32 @@ func TestProfileCommands(t *testing.T) {
 	}
 }
 
+// Lists are given item by item, and a profile without a user needs no username.
+func TestProfileAddLists(t *testing.T) {
+	w := newWorld(t)
+	pool := []string{"--user-pool-id", "us-east-1_AbCdEf123", "--client-id", "1h57kf5cpq17m0eml12example", "--no-input", "-q"}
+	w.expect(result{"", "", 0}, append([]string{"profile", "add", "sso", "--auth", "browser", "--scopes", "openid", "--scopes", "orders/read",
+		"--redirect-urls", "http://[::1]:8400/", "--redirect-urls", "http://localhost:8401/a,b", "--domain", "Login.Example.com"}, pool...)...)
+	w.expect(result{"", "", 0}, append([]string{"profile", "add", "ci", "--auth", "client-credentials", "--scopes", "orders/read"}, pool...)...)
+	w.expect(result{"", "", 0}, append([]string{"profile", "add", "app", "--username", "rob", "--totp-command", "pass", "--totp-command", "-a: b, c"}, pool...)...)
+	for name, lines := range map[string][]string{
+		"sso": {"token:          id", "domain:         https://login.example.com", "redirect_urls:  http://[::1]:8400/ http://localhost:8401/a,b", "scopes:         openid orders/read"},
+		"ci":  {"token:         access", "scopes:        orders/read"},
+		"app": {"totp_command:  pass -a: b, c"},
+	} {
+		r := w.run("profile", "show", name)
+		for _, line := range lines {
+			if r.code != 0 || !strings.Contains(r.stdout, line+"\n") {
+				t.Errorf("no %q in %s", line, r)
+			}
+		}
+	}
+	if r := w.run("profile", "add", "x", "--extends", "ci", "--redirect-urls", "http://localhost:8400/"); r.code != 2 ||
+		!strings.Contains(r.stderr, `redirect_urls of profile "x" has no effect with auth: client-credentials`) {
+		t.Error(r)
+	}
+}
+
 // A removal that is refused costs no secrets, and secrets that can't be
 // deleted keep their profile.
 func TestProfileRemove(t *testing.T) {
