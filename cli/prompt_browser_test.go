@@ -96,7 +96,8 @@ func TestLoginByQuickBrowser(t *testing.T) {
 // An address is pasted; lines without anything on them are no answer.
 func TestPastedAddress(t *testing.T) {
 	for name, how := range map[string]struct{ browser, flag, says string }{
-		"no opener":    {"/nonexistent/browser", "", pageIsShown},
+		"no opener":    {"", "", pageIsShown},
+		"not there":    {"/nonexistent/browser", "", pageIsShown},
 		"broken":       {"/bin/false", "", pageIsOpened},
 		"--no-browser": {"must-not-run", "--no-browser", pageIsShown},
 		"variable":     {"must-not-run", "", pageIsShown},
@@ -106,6 +107,9 @@ func TestPastedAddress(t *testing.T) {
 		program, notes := w.browser("must-not-run", 0)
 		if w.env["BROWSER"] = how.browser; how.browser == "must-not-run" {
 			w.env["BROWSER"] = program
+		}
+		if name == "no opener" {
+			w.env["PATH"] = "/nonexistent"
 		}
 		if name == "variable" {
 			w.env["COGTOK_NO_BROWSER"] = "1"

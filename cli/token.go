@@ -53,7 +53,7 @@ to sign in, it asks at the terminal if there is one, and exits with 3 if not.`,
 // addWhichToken defines the flags of all commands that are about one token.
 func addWhichToken(cmd *cobra.Command, f *tokenFlags) {
 	cmd.Flags().StringVar(&f.kind, "type", "", "id or access (default: what the profile says)")
-	cmd.Flags().StringArrayVar(&f.scopes, "scope", nil, "a scope that the access token must have, instead of the profile's; may be repeated")
+	cmd.Flags().StringArrayVar(&f.scopes, "scope", nil, "a `scope` that the access token must have, instead of the profile's; may be repeated")
 	cmd.RegisterFlagCompletionFunc("type", completeWords(tokenTypes()))
 	cmd.RegisterFlagCompletionFunc("scope", cobra.NoFileCompletions)
 }
