@@ -144,15 +144,18 @@ func (c *connection) tokens(ctx context.Context, r agent.TokenRequest, both bool
 	if err != nil || !both {
 		return tokens{asked: asked}, err
 	}
-	other := agent.TypeID
+	other := agent.TokenRequest{Profile: asked.Profile, Type: agent.TypeID, MinTTL: r.MinTTL}
 	if asked.Type == agent.TypeID {
-		other = agent.TypeAccess
+		other.Type, other.Scopes = agent.TypeAccess, r.Scopes
 	}
-	sister, err := c.token(ctx, agent.TokenRequest{Profile: asked.Profile, Type: other, MinTTL: r.MinTTL, Scopes: r.Scopes})
+	sister, err := c.token(ctx, other)
+	if agent.KindOf(err) == agent.KindNoIDToken {
+		err = nil // the access token is all there is
+	}
 	if err != nil {
 		return tokens{}, err
 	}
-	if other == agent.TypeAccess {
+	if other.Type == agent.TypeAccess {
 		return tokens{asked: asked, id: asked, access: sister}, nil
 	}
 	return tokens{asked: asked, id: sister, access: asked}, nil

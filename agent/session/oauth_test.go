@@ -109,7 +109,7 @@ func TestManyScopesLeaveNoSessionsBehind(t *testing.T) {
 func TestClientCredentialsGiveNoIDToken(t *testing.T) {
 	r := newMachineRig(t)
 	_, err := r.token(agent.Caller{}, agent.TokenRequest{Type: agent.TypeID})
-	wantKind(t, err, agent.KindUsage)
+	wantKind(t, err, agent.KindNoIDToken)
 	if _, n := r.pool.counts(); n > 0 {
 		t.Errorf("%d requests", n)
 	}
@@ -164,7 +164,7 @@ func TestTokenOpensNoBrowser(t *testing.T) {
 	if _, err := r.keeper.Login(t.Context(), agent.Caller{Prompter: person}, agent.LoginRequest{}); err != nil {
 		t.Fatal(err)
 	}
-	token := agent.TokenRequest{Type: agent.TypeAccess, Scopes: []string{"api/read"}}
+	token := agent.TokenRequest{Scopes: []string{"api/read"}}
 	if _, err := r.token(agent.Caller{}, token); err != nil {
 		t.Error(err)
 	}
