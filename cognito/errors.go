@@ -18,6 +18,7 @@ import (
 
 	"github.com/cogtok/cogtok/agent"
 	"github.com/cogtok/cogtok/agent/session"
+	"github.com/cogtok/cogtok/cognito/oauth"
 	"github.com/cogtok/cogtok/internal/printable"
 	"github.com/cogtok/cogtok/profiles"
 )
@@ -78,6 +79,9 @@ type answer struct {
 }
 
 func readAnswer(err error) answer {
+	if e := (*oauth.Error)(nil); errors.As(err, &e) {
+		return readOAuthAnswer(e)
+	}
 	a := answer{err: err, tooLong: errors.Is(err, errTooLong)}
 	var response *smithyhttp.ResponseError
 	if errors.As(err, &response) && response.Response != nil && response.Response.Response != nil && (a.tooLong || !brokeOff(err)) {

@@ -52,7 +52,7 @@ var refusals = []struct {
 	{"InitiateAuth", "\x1b[2J", "marker", agent.KindRefused, nil},
 
 	{"SMS_MFA", "CodeMismatchException", "Invalid verification code provided, please try again.", agent.KindPromptUnanswered, nil}, // asked again
-	{"SMS_MFA", "ExpiredCodeException", "Invalid code provided, please request a code again.", agent.KindPromptUnanswered, nil}, // a new one is sent,
+	{"SMS_MFA", "ExpiredCodeException", "Invalid code provided, please request a code again.", agent.KindPromptUnanswered, nil},    // a new one is sent,
 	{"SMS_MFA", "NotAuthorizedException", "Invalid session for the user, session is expired.", agent.KindPromptUnanswered, nil},
 	{"SMS_MFA", "NotAuthorizedException", "Too many invalid credentials attempts. User temporarily locked. Please try again after few seconds.", agent.KindTooManyAttempts, nil},
 	{"SMS_MFA", "NotAuthorizedException", "a text that nobody has seen yet", agent.KindRefused, nil},

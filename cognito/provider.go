@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cogtok/cogtok/agent"
 	"github.com/cogtok/cogtok/agent/session"
 	"github.com/cogtok/cogtok/profiles"
 )
@@ -24,6 +25,9 @@ type Config struct {
 	// TryTimeout is how long one request may take, CallTimeout how long a call
 	// with all its tries; 0: the defaults.
 	TryTimeout, CallTimeout time.Duration
+	// BrowserTimeout is how long a sign-in in the browser may take; 0:
+	// agent.PromptTimeout.
+	BrowserTimeout time.Duration
 	// Logf writes a line to the log. It gets no secrets. nil: no log.
 	Logf func(format string, args ...any)
 	// Now is the clock; nil: time.Now.
@@ -31,7 +35,8 @@ type Config struct {
 }
 
 // A Provider signs users in to user pools. It is safe for use by many
-// goroutines and keeps no session: only the servers that don't know an operation.
+// goroutines and keeps no session: only the servers that don't know an operation,
+// and the domains of user pools.
 type Provider struct {
 	config Config
 	http   *http.Client
@@ -39,6 +44,7 @@ type Provider struct {
 	mu sync.Mutex
 	// oldRefresh holds the endpoints that don't know GetTokensFromRefreshToken.
 	oldRefresh map[string]bool
+	domains    map[string]knownDomain
 }
 
 var _ session.Provider = (*Provider)(nil)
@@ -51,17 +57,24 @@ func New(c Config) *Provider {
 	if c.CallTimeout <= 0 {
 		c.CallTimeout = DefaultCallTimeout
 	}
+	if c.BrowserTimeout <= 0 {
+		c.BrowserTimeout = agent.PromptTimeout
+	}
 	if c.Logf == nil {
 		c.Logf = func(string, ...any) {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Provider{config: c, http: newHTTPClient(c.RootCAs), oldRefresh: map[string]bool{}}
+	return &Provider{config: c, http: newHTTPClient(c.RootCAs), oldRefresh: map[string]bool{}, domains: map[string]knownDomain{}}
 }
 
 // SignIn implements session.Provider.
 func (p *Provider) SignIn(ctx context.Context, profile profiles.Profile, login session.Login) (session.SignedIn, error) {
+	if profile.UsesOAuth() {
+		grant, err := p.signInOAuth(ctx, profile, login)
+		return session.SignedIn{Grant: grant}, err
+	}
 	s, err := p.newSignIn(ctx, profile, login)
 	if err != nil {
 		return session.SignedIn{}, err

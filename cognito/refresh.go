@@ -18,6 +18,9 @@ import (
 // Refresh implements session.Provider. It never sends a refresh token twice
 // over one of these operations: with rotation, a second use ends in an error.
 func (p *Provider) Refresh(ctx context.Context, profile profiles.Profile, clientSecret agent.Secret, g session.Grant) (session.Grant, error) {
+	if profile.UsesOAuth() {
+		return p.refreshOAuth(ctx, profile, clientSecret, g)
+	}
 	if g.RefreshToken.Empty() {
 		return session.Grant{}, errorf(profile, agent.KindLoginRequired, "there is no refresh token").
 			WithHint("run: cogtok login %s", shown(profile.Name))

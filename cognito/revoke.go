@@ -14,6 +14,9 @@ import (
 // Revoke implements session.Provider. It revokes the sign-in's own refresh
 // token, which ends all that rotation made of it, and the newest for good measure.
 func (p *Provider) Revoke(ctx context.Context, profile profiles.Profile, clientSecret agent.Secret, g session.Grant) error {
+	if profile.UsesOAuth() {
+		return p.revokeOAuth(ctx, profile, clientSecret, g)
+	}
 	client, err := p.client(profile, nil)
 	if err != nil {
 		return err
@@ -70,9 +73,4 @@ func (p *Provider) SignOutEverywhere(ctx context.Context, profile profiles.Profi
 		return p.failure(ctx, attempt{op: opSignOut, profile: profile, secrets: secrets{g.AccessToken}}, err)
 	}
 	return nil
-}
-
-// LogoutURL implements session.Provider.
-func (p *Provider) LogoutURL(ctx context.Context, profile profiles.Profile) (string, error) {
-	return "", nil
 }

@@ -29,12 +29,24 @@ const (
 	opSignOut
 	opDevice // ListDevices, ForgetDevice
 
+	// Of OAuth.
+	opDiscover    // the discovery document
+	opReply       // what the browser brings back
+	opExchange    // the code for tokens
+	opRenewOAuth  // the refresh token for new ones
+	opCredentials // the client's own token
+	opRevokeOAuth
+
 	opPassword  = opStart | opFactor | opVerifier // where a password is judged
 	opChallenge = opCode | opNewPassword | opSetup | opCustom | opDeviceProof
 	opSignIn    = opPassword | opChallenge | opAccount
 	opRenew     = opRefresh | opRevoke // where a refresh token is judged
 	opAccess    = opSignOut | opDevice // where an access token is judged
 	opAny       = opSignIn | opRenew | opAccess
+
+	opBrowser = opReply | opExchange | opRenewOAuth
+	opToken   = opExchange | opRenewOAuth | opCredentials
+	opOAuth   = opReply | opToken | opRevokeOAuth
 )
 
 // String is for the log.
@@ -54,6 +66,12 @@ var operationNames = map[operation]string{
 	opRevoke:      "revoking",
 	opSignOut:     "signing out everywhere",
 	opDevice:      "looking after devices",
+	opDiscover:    "finding the domain",
+	opReply:       "signing in with a browser",
+	opExchange:    "getting tokens for a code",
+	opRenewOAuth:  "renewing",
+	opCredentials: "getting a token for the app client",
+	opRevokeOAuth: "revoking",
 }
 
 // A rule says what an error type means. The first rule that fits holds.

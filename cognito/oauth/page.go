@@ -1,0 +1,52 @@
+package oauth
+
+import (
+	"fmt"
+	"html"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Page is what a browser shows at the end: a heading and lines of plain text.
+type Page struct {
+	Status  int // HTTP
+	Heading string
+	Lines   []string
+}
+
+// problemPage is for requests that have nothing to do with the sign-in.
+func problemPage(status int) Page {
+	return Page{status, "Nothing here", []string{"This address waits for the end of a sign-in, and this was not it."}}
+}
+
+// write sends the page. It runs no script, loads nothing, is kept nowhere and
+// tells nobody the address, which holds the code.
+func (p Page) write(w http.ResponseWriter) {
+	heading := html.EscapeString(p.Heading)
+	var body strings.Builder
+	fmt.Fprintf(&body, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>%s</title>\n<h1>%s</h1>\n", heading, heading)
+	for _, line := range p.Lines {
+		if line != "" {
+			fmt.Fprintf(&body, "<p>%s</p>\n", html.EscapeString(line))
+		}
+	}
+	header := w.Header()
+	for name, value := range map[string]string{
+		"Content-Type":            "text/html; charset=utf-8",
+		"Content-Length":          strconv.Itoa(body.Len()),
+		"Cache-Control":           "no-store",
+		"Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+		"X-Content-Type-Options":  "nosniff",
+		"Referrer-Policy":         "no-referrer",
+		"Connection":              "close",
+	} {
+		header.Set(name, value)
+	}
+	controller := http.NewResponseController(w)
+	_ = controller.SetWriteDeadline(time.Now().Add(writeTimeout)) // the pages are short: it all fits into a socket's buffer
+	w.WriteHeader(p.Status)
+	_, _ = w.Write([]byte(body.String()))
+	_ = controller.Flush()
+}
