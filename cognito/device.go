@@ -182,8 +182,8 @@ func describeDevice(d types.DeviceType, hide secrets) agent.Device {
 			device.Name = value
 		case "last_ip_used":
 			device.LastIP = value
-		case "dev:device_remembered_status", "device_status":
-			device.Remembered = value == "remembered" || value == "valid"
+		case "dev:device_remembered_status":
+			device.Remembered = value == "remembered"
 		}
 	}
 	return device
