@@ -138,7 +138,7 @@ func TestStatus(t *testing.T) {
 		{Profile: "sso", SignedInAs: "rob@x", Auth: "browser", State: agent.StateSignedIn, Store: "keychain", AccessExpiresAt: in(time.Hour)},
 		{Profile: "sso2", Auth: "browser", State: agent.StateSignedOut, Store: "keychain"},
 		{Profile: "job", Auth: "client-credentials", State: agent.StateSignedIn, Store: "memory", AccessExpiresAt: in(time.Hour)},
-		{Profile: "job2", Auth: "client-credentials", State: agent.StateSignedOut, Store: "memory"},
+		{Profile: "job2", Auth: "client-credentials", State: agent.StateReady, Store: "memory"},
 	}}
 	want := `PROFILE         USER      STATE         TOKEN FOR  KEPT IN                   PROBLEM
 prod (default)  rob       signed in     42m        keychain

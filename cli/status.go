@@ -121,9 +121,9 @@ func statusTable(s agent.Status, now time.Time) string {
 // stateWord is a state as people say it. An app client doesn't sign in: it gets a
 // token when one is asked for.
 func stateWord(p agent.ProfileStatus) string {
-	words := map[string]string{agent.StateSignedIn: "signed in", agent.StateSignedOut: "signed out"}
+	words := map[string]string{agent.StateSignedIn: "signed in", agent.StateSignedOut: "signed out", agent.StateReady: "no token yet"}
 	if p.Auth == profiles.AuthClientCredentials {
-		words = map[string]string{agent.StateSignedIn: "has a token", agent.StateSignedOut: "no token yet"}
+		words[agent.StateSignedIn] = "has a token"
 	}
 	if word, ok := words[p.State]; ok {
 		return word
