@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/internal/printable"
 )
 
 // What is said at a sign-in page, before and after its address.
@@ -20,6 +21,10 @@ const (
 // up, if they paste it. As a rule they don't: the browser comes to the agent,
 // which ends the call and so the context.
 func (p prompter) signInPage(ctx context.Context, q agent.Prompt) (string, error) {
+	if q.URL == "" { // the page is open, and what was pasted was no good
+		p.tty.show(printable.Text(q.Text) + "\n")
+		return p.pasted(ctx, pasteRemote)
+	}
 	page, err := pageOf(q.URL)
 	if err != nil {
 		p.tty.show("cogtok: " + err.Error() + ", so it isn't opened\n")

@@ -93,6 +93,23 @@ func TestLoginByQuickBrowser(t *testing.T) {
 	}
 }
 
+// What was pasted is no good: it is asked for again, and no page opens twice.
+func TestPastedAgain(t *testing.T) {
+	w := newWorld(t)
+	s := byBrowser(signInAt)
+	s.prompts = append(s.prompts, agent.Prompt{Kind: agent.PromptBrowser, Text: "That was not the address", Echo: true})
+	w.serve(s)
+	p := w.atTerminal("login", "sso", "--no-browser")
+	p.expect(pasteRemote)
+	p.types("https://example.com\n")
+	p.expect("That was not the address\n" + pasteRemote)
+	p.types(callback + "\n")
+	p.end(0)
+	if want := []string{"https://example.com", callback}; !slices.Equal(s.answers, want) {
+		t.Errorf("answers %q, want %q", s.answers, want)
+	}
+}
+
 // An address is pasted; lines without anything on them are no answer.
 func TestPastedAddress(t *testing.T) {
 	for name, how := range map[string]struct{ browser, flag, says string }{
