@@ -185,7 +185,7 @@ func TestBrowserPromptThatIsLeft(t *testing.T) {
 
 // What isn't a web page is neither opened nor taken for one.
 func TestPageThatIsNone(t *testing.T) {
-	for _, address := range []string{"-flag", "file:///etc/passwd", "https://x/\x1b[2J", "https://rob@x/", ""} {
+	for _, address := range []string{"-flag", "file:///etc/passwd", "https://x/\x1b[2J", "https://rob@x/"} {
 		w := newWorld(t)
 		w.serve(byBrowser(address))
 		program, notes := w.browser("browser", 0)
