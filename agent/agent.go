@@ -227,6 +227,9 @@ type ProfileStatus struct {
 	Store      string `json:"store"`
 	State      string `json:"state"`
 	Subject    string `json:"sub,omitempty"`
+	// SignedInAs is the user's name as the session has it. A profile that signs in
+	// by a browser may have no Username.
+	SignedInAs string `json:"signed_in_as,omitempty"`
 	// SignedInAt is when the person signed in; renewing doesn't change it.
 	SignedInAt *time.Time `json:"signed_in_at,omitempty"`
 	// IDExpiresAt and AccessExpiresAt are absent while the agent holds no such

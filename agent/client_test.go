@@ -15,16 +15,22 @@ import (
 var everyMethod = map[string]func(ctx context.Context, a Agent) (any, error){
 	"token": func(ctx context.Context, a Agent) (any, error) {
 		ttl := int64(90)
-		return a.Token(ctx, Caller{}, TokenRequest{Profile: "prod", Type: TypeAccess, MinTTL: &ttl, Force: true})
+		return a.Token(ctx, Caller{}, TokenRequest{Profile: "prod", Scopes: []string{"api/read", "openid"}, Type: TypeAccess, MinTTL: &ttl, Force: true})
 	},
 	"login": func(ctx context.Context, a Agent) (any, error) {
-		return a.Login(ctx, Caller{}, LoginRequest{Profile: "prod", Password: NewSecret("MARKER-password")})
+		return a.Login(ctx, Caller{}, LoginRequest{Profile: "prod", Password: NewSecret("MARKER-password"), Reset: true})
 	},
 	"logout": func(ctx context.Context, a Agent) (any, error) {
 		return a.Logout(ctx, Caller{}, LogoutRequest{Profile: "prod", Revoke: true, Everywhere: true, Forget: true})
 	},
 	"status": func(ctx context.Context, a Agent) (any, error) {
 		return a.Status(ctx, Caller{}, StatusRequest{Profile: "prod"})
+	},
+	"device.list": func(ctx context.Context, a Agent) (any, error) {
+		return a.Devices(ctx, Caller{}, DevicesRequest{Profile: "prod"})
+	},
+	"device.forget": func(ctx context.Context, a Agent) (any, error) {
+		return a.ForgetDevice(ctx, Caller{}, ForgetDeviceRequest{Profile: "prod", Key: "us-east-1_abc"})
 	},
 	"secret.set": func(ctx context.Context, a Agent) (any, error) {
 		return a.SetSecret(ctx, Caller{}, SetSecretRequest{Profile: "prod", Kind: SecretClientSecret, Value: NewSecret("MARKER-secret")})

@@ -42,8 +42,8 @@ const luaDriver = `
       status = 0
     end
   end, function(params)
-    io.stderr:write(params.text, ": ")
-    return io.stdin:read("*l")
+    io.stderr:write(params.text, ": ", params.url or "")
+    return params.kind == "browser" and "" or io.stdin:read("*l")
   end)
   if not vim.wait(20000, function() return status end) then status = 9 end
   if status == 0 then vim.cmd("qall!") else vim.cmd("cquit " .. status) end`
@@ -107,6 +107,7 @@ func TestContribClients(t *testing.T) {
 			{"token", path, "prod", "123456\n", "eyJraWQ…\n", "Code from your authenticator app: ", 0},
 			{"wrong code", path, "prod", "000000\n", "", "the code is wrong", int(CodeRefused)},
 			{"no answer", path, "prod", "", "", "the question was not answered", int(CodePerson)},
+			{"browser", path, "sso", "", "eyJraWQ…\n", "https://login.example.com/oauth2/authorize?client_id=2sso…", 0},
 			{"no session", path, "dev", "", "", "run: cogtok login dev", int(CodePerson)},
 			{"no profile", path, "prd", "", "", `there is no profile "prd"`, int(CodeUsage)},
 			{"no agent", nobody, "prod", "", "", "no agent", int(CodeUnreachable)},

@@ -35,6 +35,7 @@ const (
 	KindConfig         Kind = "config_invalid"
 	KindOtherConfig    Kind = "other_config" // the agent runs on another config file
 	KindMinTTLTooLong  Kind = "min_ttl_too_long"
+	KindNoIDToken      Kind = "no_id_token" // the profile's sign-ins give an access token alone
 	KindSocketPath     Kind = "socket_path"
 
 	KindLoginRequired         Kind = "login_required" // no session, or it is over
@@ -87,7 +88,7 @@ var kindCodes = map[Kind]Code{
 	KindInternal: CodeUnexpected,
 
 	KindUsage: CodeUsage, KindUnknownProfile: CodeUsage, KindNoProfile: CodeUsage, KindConfig: CodeUsage,
-	KindOtherConfig: CodeUsage, KindMinTTLTooLong: CodeUsage, KindSocketPath: CodeUsage,
+	KindOtherConfig: CodeUsage, KindMinTTLTooLong: CodeUsage, KindNoIDToken: CodeUsage, KindSocketPath: CodeUsage,
 
 	KindLoginRequired: CodePerson, KindPromptNeeded: CodePerson, KindPromptUnanswered: CodePerson,
 	KindPasswordRefusedBefore: CodePerson, KindUserNotConfirmed: CodePerson, KindPasswordReset: CodePerson,

@@ -293,8 +293,8 @@ func FuzzMessage(f *testing.F) {
 			}
 		}
 		var p Prompt
-		if decodeParams(m.Params, &p) == nil && strings.ContainsAny(p.printable().Text, "\x1b\r\u009b\u202e") {
-			t.Fatalf("%q: prompt %q", data, p.printable().Text)
+		if decodeParams(m.Params, &p) == nil && strings.ContainsAny(p.printable().Text+p.printable().URL, "\x1b\r\u009b\u202e") {
+			t.Fatalf("%q: prompt %q, %q", data, p.printable().Text, p.printable().URL)
 		}
 		_, _ = decodeAnswer(m.Result)
 	})

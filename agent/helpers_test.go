@@ -49,13 +49,13 @@ func (s *scripted) Token(ctx context.Context, c Caller, r TokenRequest) (Token, 
 	if s.token != nil {
 		return s.token(ctx, c, r)
 	}
-	s.note("token %s %s force=%t interactive=%t", r.Profile, r.Type, r.Force, c.Prompter != nil)
+	s.note("token %s %s %s force=%t interactive=%t", r.Profile, r.Type, r.Scopes, r.Force, c.Prompter != nil)
 	return Token{Version: 1, Profile: r.Profile, Type: TypeID, Token: "header.payload.signature", Header: "Authorization",
 		Value: "header.payload.signature", ExpiresAt: noon, ExpiresIn: 3600, IssuedAt: noon.Add(-time.Hour), Username: "rob", Subject: "5f0c"}, nil
 }
 
 func (s *scripted) Login(_ context.Context, _ Caller, r LoginRequest) (ProfileStatus, error) {
-	s.note("login %s %s", r.Profile, r.Password.Reveal())
+	s.note("login %s %s reset=%t", r.Profile, r.Password.Reveal(), r.Reset)
 	return ProfileStatus{Profile: r.Profile, State: StateSignedIn, SignedInAt: &noon}, nil
 }
 

@@ -111,8 +111,13 @@ func errUnanswered(question Prompt, text string) *Error {
 	return e.WithHint("run: cogtok login %s", printable.Text(question.Profile))
 }
 
-// maxPromptText is how many characters of a question are shown.
-const maxPromptText = 4000
+const (
+	// maxPromptText is how many characters of a question are shown.
+	maxPromptText = 4000
+	// maxPromptURL is how long the address of a page may be. A longer one is cut
+	// and then ends in what no address has, so that nobody opens it.
+	maxPromptURL = 8000
+)
 
 // printable returns p as it may be shown on a terminal. What it asks for may
 // come from the user pool; only a notice has lines.
@@ -122,6 +127,7 @@ func (p Prompt) printable() Prompt {
 	} else {
 		p.Text = printable.Limit(p.Text, maxPromptText)
 	}
+	p.URL = printable.Limit(p.URL, maxPromptURL)
 	choices := p.Choices
 	p.Choices = nil
 	for _, choice := range choices {

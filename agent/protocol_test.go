@@ -23,6 +23,8 @@ var (
 	subject    = "5f0c2d7e-8a41-4c1b-9d0e-7b1a2c3d4e5f"
 	prod       = ProfileStatus{Profile: "prod", UserPoolID: "us-east-1_AbCdEf123", ClientID: "1h57kf5cpq17m0eml12example", Username: "rob@example.com",
 		Auth: "srp", Store: "keychain", State: StateSignedIn, Subject: subject, SignedInAt: &six, IDExpiresAt: &seven, AccessExpiresAt: &seven}
+	sso = ProfileStatus{Profile: "sso", UserPoolID: prod.UserPoolID, ClientID: "2sso0example", Auth: "browser", Store: "keychain", State: StateSignedIn,
+		Subject: subject, SignedInAs: "rob@example.com", SignedInAt: &six, IDExpiresAt: &seven, AccessExpiresAt: &seven}
 	dev = ProfileStatus{Profile: "dev", UserPoolID: "us-east-1_XyZ987654", ClientID: "7gk2f0example", Username: "rob", Auth: "password", Store: "keychain", State: StateSignedOut}
 )
 
@@ -31,6 +33,11 @@ func (*exemplary) Token(ctx context.Context, c Caller, r TokenRequest) (Token, e
 	switch {
 	case r.Profile == "dev":
 		return Token{}, Errorf(KindLoginRequired, "sign-in needed: nobody is signed in to profile dev").WithHint("run: cogtok login dev")
+	case r.Profile == "sso":
+		if _, err := askBrowser(ctx, c, "sso"); err != nil {
+			return Token{}, err
+		}
+		r.Type = TypeAccess
 	case r.Profile != "prod":
 		return Token{}, Errorf(KindUnknownProfile, "there is no profile %q", r.Profile).WithHint("see: cogtok profile list")
 	case r.Type == "":
@@ -45,8 +52,52 @@ func (*exemplary) Token(ctx context.Context, c Caller, r TokenRequest) (Token, e
 		ExpiresAt: seven, ExpiresIn: 3600, IssuedAt: six, Username: "rob", Subject: subject}, nil
 }
 
+// askBrowser sends the person behind the call to a sign-in page.
+func askBrowser(ctx context.Context, c Caller, profile string) (Secret, error) {
+	return c.Prompter.Ask(ctx, Prompt{Kind: PromptBrowser, Text: "Sign in to " + profile + " in the browser", Echo: true, Profile: profile,
+		URL: "https://login.example.com/oauth2/authorize?client_id=2sso…"})
+}
+
+// signInByBrowser waits for a pasted address, or, for the profile here, for a
+// browser that comes by itself, and at once.
+func signInByBrowser(ctx context.Context, c Caller, profile string) (ProfileStatus, error) {
+	s := sso
+	s.Profile = profile
+	if profile == "here" {
+		asked := make(chan struct{})
+		ctx, cancel := context.WithCancel(ctx)
+		go func() {
+			defer close(asked)
+			askBrowser(ctx, c, profile)
+		}()
+		time.Sleep(20 * time.Millisecond)
+		cancel()
+		<-asked
+		return s, nil
+	}
+	_, err := askBrowser(ctx, c, profile)
+	return s, err
+}
+
+// resetPassword asks for what a forgotten password takes.
+func resetPassword(ctx context.Context, c Caller) (Secret, error) {
+	if _, err := c.Prompter.Ask(ctx, Prompt{Kind: PromptMFA, Text: "Code that was sent to r***@e***", Echo: true, Profile: "prod"}); err != nil {
+		return Secret{}, err
+	}
+	return c.Prompter.Ask(ctx, Prompt{Kind: PromptNewPassword, Text: "New password for rob@example.com", Profile: "prod"})
+}
+
 func (*exemplary) Login(ctx context.Context, c Caller, r LoginRequest) (ProfileStatus, error) {
+	if r.Profile != "prod" {
+		return signInByBrowser(ctx, c, r.Profile)
+	}
 	password := r.Password
+	if r.Reset {
+		var err error
+		if password, err = resetPassword(ctx, c); err != nil {
+			return ProfileStatus{}, err
+		}
+	}
 	if password.Empty() {
 		var err error
 		if password, err = c.Prompter.Ask(ctx, Prompt{Kind: PromptPassword, Text: "Password for rob@example.com (profile prod)", Profile: "prod"}); err != nil {
@@ -59,8 +110,23 @@ func (*exemplary) Login(ctx context.Context, c Caller, r LoginRequest) (ProfileS
 	return prod, nil
 }
 
-func (*exemplary) Logout(context.Context, Caller, LogoutRequest) (LogoutResult, error) {
-	return LogoutResult{Profile: "prod", Ended: true, ValidUntil: &seven}, nil
+func (*exemplary) Logout(_ context.Context, _ Caller, r LogoutRequest) (LogoutResult, error) {
+	result := LogoutResult{Profile: r.Profile, Ended: true, ValidUntil: &seven}
+	if r.Profile == "sso" {
+		result.BrowserURL = "https://login.example.com/logout?client_id=2sso…"
+	}
+	return result, nil
+}
+
+func (e *exemplary) Devices(ctx context.Context, c Caller, r DevicesRequest) (DeviceList, error) {
+	if r.Profile == "dev" {
+		_, err := e.Token(ctx, c, TokenRequest{Profile: "dev"})
+		return DeviceList{}, err
+	}
+	return DeviceList{Profile: "prod", Devices: []Device{
+		{Key: "us-east-1_0c2d7e5f", Name: "cogtok on ada", LastIP: "203.0.113.7", LastUsed: six, Created: six, Remembered: true, Current: true},
+		{Key: "us-east-1_7b1a2c3d"},
+	}}, nil
 }
 
 func (*exemplary) Status(context.Context, Caller, StatusRequest) (Status, error) {
@@ -188,7 +254,7 @@ func TestDocLimits(t *testing.T) {
 			t.Errorf("the manual doesn't say: %s", row)
 		}
 	}
-	prompts := []string{PromptPassword, PromptNewPassword, PromptPassphrase, PromptMFA, PromptText, PromptConfirm, PromptChoice, PromptNotice}
+	prompts := []string{PromptPassword, PromptNewPassword, PromptPassphrase, PromptMFA, PromptText, PromptConfirm, PromptChoice, PromptNotice, PromptBrowser}
 	rows := regexp.MustCompile(`(?s)\| kind \| the answer is \|\n(.*?)\n\n`).FindString(doc)
 	var listed []string
 	for _, m := range regexp.MustCompile("(?m)^[|] `([a-z-]+)` [|]").FindAllStringSubmatch(rows, -1) {

@@ -63,6 +63,7 @@ func commands(a *app) []*cobra.Command {
 		whoamiCommand(a),
 		profileCommand(a),
 		secretCommand(a),
+		deviceCommand(a),
 		agentCommand(a),
 		demoCommand(a),
 		versionCommand(a),

@@ -39,7 +39,10 @@ type scripted struct {
 	tokens      map[string]agent.Token // by type; "" is the profile's
 	err         error                  // of every method but Version and Stop
 	prompts     []agent.Prompt         // put by Token and Login before they answer
+	comes       chan struct{}          // when closed, the browser has come by itself
 	answers     []string
+	loggedIn    agent.ProfileStatus // instead of rob's
+	devices     []agent.Device
 	status      agent.Status
 	loggedOut   agent.LogoutResult
 	stop        context.CancelFunc
@@ -57,7 +60,7 @@ func (s *scripted) ask(ctx context.Context, c agent.Caller) error {
 		if c.Prompter == nil {
 			return agent.Errorf(agent.KindLoginRequired, "prod: sign-in needed").WithHint("run: cogtok login prod")
 		}
-		answer, err := c.Prompter.Ask(ctx, p)
+		answer, err := s.put(ctx, c, p)
 		if err != nil {
 			return err
 		}
@@ -66,20 +69,50 @@ func (s *scripted) ask(ctx context.Context, c agent.Caller) error {
 	return nil
 }
 
+// put asks, but doesn't wait for the answer once the browser has come.
+func (s *scripted) put(ctx context.Context, c agent.Caller, p agent.Prompt) (answer agent.Secret, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		answer, err = c.Prompter.Ask(ctx, p)
+	}()
+	select {
+	case <-answered:
+		return answer, err
+	case <-s.comes: // nil: never
+		cancel()
+		<-answered
+		return agent.Secret{}, nil
+	}
+}
+
 func (s *scripted) Token(ctx context.Context, c agent.Caller, r agent.TokenRequest) (agent.Token, error) {
 	minTTL := "default"
 	if r.MinTTL != nil {
 		minTTL = fmt.Sprint(*r.MinTTL)
 	}
-	if err := s.called("token profile=%s type=%s min_ttl=%s force=%t asks=%t", r.Profile, r.Type, minTTL, r.Force, c.Prompter != nil); err != nil {
+	scopes := ""
+	if r.Scopes != nil {
+		scopes = fmt.Sprintf(" scopes=%q", r.Scopes)
+	}
+	if err := s.called("token profile=%s type=%s min_ttl=%s force=%t asks=%t%s", r.Profile, r.Type, minTTL, r.Force, c.Prompter != nil, scopes); err != nil {
 		return agent.Token{}, err
 	}
 	return s.tokens[r.Type], s.ask(ctx, c)
 }
 
 func (s *scripted) Login(ctx context.Context, c agent.Caller, r agent.LoginRequest) (agent.ProfileStatus, error) {
-	if err := s.called("login profile=%s password=%s", r.Profile, r.Password.Reveal()); err != nil {
+	reset := ""
+	if r.Reset {
+		reset = " reset"
+	}
+	if err := s.called("login profile=%s password=%s%s", r.Profile, r.Password.Reveal(), reset); err != nil {
 		return agent.ProfileStatus{}, err
+	}
+	if s.loggedIn.Profile != "" {
+		return s.loggedIn, s.ask(ctx, c)
 	}
 	expires := time.Now().Add(time.Hour + 500*time.Millisecond)
 	return agent.ProfileStatus{Profile: "prod", Username: "rob", IDExpiresAt: &expires}, s.ask(ctx, c)
@@ -106,7 +139,7 @@ func (s *scripted) ListSecrets(_ context.Context, _ agent.Caller, r agent.Status
 }
 
 func (s *scripted) Devices(_ context.Context, _ agent.Caller, r agent.DevicesRequest) (agent.DeviceList, error) {
-	return agent.DeviceList{Profile: "prod"}, s.called("devices of %s", r.Profile)
+	return agent.DeviceList{Profile: "prod", Devices: s.devices}, s.called("devices of %s", r.Profile)
 }
 
 func (s *scripted) ForgetDevice(_ context.Context, _ agent.Caller, r agent.ForgetDeviceRequest) (agent.None, error) {

@@ -33,6 +33,34 @@ func TestLogin(t *testing.T) {
 	}
 }
 
+// What a login says depends on who it was for.
+func TestLoginResults(t *testing.T) {
+	w := newWorld(t)
+	s := w.serve(&scripted{})
+	expires := time.Now().Add(time.Hour + 500*time.Millisecond)
+	for want, status := range map[string]agent.ProfileStatus{
+		"signed in to sso as rob@example.com": {Profile: "sso", Auth: "browser", SignedInAs: "rob@example.com"},
+		"signed in to sso":                    {Profile: "sso", Auth: "browser"},
+		"signed in to prod as rob":            {Profile: "prod", Username: "rob", SignedInAs: "5f0c2d7e"},
+		"got a token for the app client 1h57kf5cp (profile ci); the token is good for 1h": {Profile: "ci", ClientID: "1h57kf5cp", Auth: "client-credentials", AccessExpiresAt: &expires},
+	} {
+		s.loggedIn = status
+		w.expect(result{"", "cogtok: " + want + "\n", 0}, "login")
+	}
+}
+
+func TestPasswordReset(t *testing.T) {
+	w := newWorld(t)
+	s := w.serve(&scripted{})
+	w.stdin = marker
+	if r := w.run("login", "prod", "--reset", "--password-stdin"); r.code != 2 || strings.Contains(r.stderr, marker) || len(s.calls) != 0 {
+		t.Errorf("%q: %s", s.calls, r)
+	}
+	if r := w.run("login", "prod", "--reset"); r.code != 0 || !slices.Equal(s.calls, []string{"login profile=prod password= reset"}) {
+		t.Errorf("%q: %s", s.calls, r)
+	}
+}
+
 // What can't be a secret isn't kept as another one, and tried in vain.
 func TestFlawedSecrets(t *testing.T) {
 	w := newWorld(t)
@@ -57,7 +85,7 @@ func TestLogout(t *testing.T) {
 	w := newWorld(t)
 	soon := time.Now().Add(40*time.Minute + 500*time.Millisecond)
 	s := w.serve(&scripted{loggedOut: agent.LogoutResult{Profile: "prod", Ended: true, ValidUntil: &soon, Warning: "Cognito did not answer"}})
-	w.expect(result{"", "cogtok: signed out of prod\ncogtok: its stored secrets are deleted\ncogtok: tokens that were handed out stay good for 40m where they are checked offline\n" +
+	w.expect(result{"", "cogtok: signed out of prod\ncogtok: its stored secrets are deleted\ncogtok: tokens that were handed out can't be taken back: where they are checked offline they stay valid for 40m\n" +
 		"cogtok: Cognito did not answer\n", 0}, "logout", "--revoke", "--everywhere", "--forget")
 	s.loggedOut = agent.LogoutResult{Profile: "prod"}
 	w.expect(result{"", "cogtok: prod was not signed in\n", 0}, "logout", "prod")
@@ -81,6 +109,24 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+// Sites show a seed in groups and in lower case.
+func TestTOTPSeed(t *testing.T) {
+	w := newWorld(t)
+	s := w.serve(&scripted{})
+	for _, stdin := range []string{"JBSWY3DPEHPK3PXP", "jbsw y3dp ehpk 3pxp\n", " JBSW-Y3DP\tehpk-3pxp\r\n"} {
+		w.stdin, s.calls = stdin, nil
+		w.expect(result{"", "cogtok: the totp-seed of prod is kept\n", 0}, "secret", "set", "prod", "totp-seed")
+		if !slices.Equal(s.calls, []string{`set prod/totp-seed="JBSWY3DPEHPK3PXP"`}) {
+			t.Errorf("%q: %q", stdin, s.calls)
+		}
+	}
+	for _, kind := range agent.SecretKinds {
+		if secretWords()[kind] == "" {
+			t.Errorf("no word for %s", kind)
+		}
+	}
+}
+
 func TestStatus(t *testing.T) {
 	now := time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)
 	in := func(d time.Duration) *time.Time { at := now.Add(d); return &at }
@@ -89,12 +135,20 @@ func TestStatus(t *testing.T) {
 		{Profile: "old", Username: "rob\x1b[31m", State: agent.StateSignedOut, Store: "file", Problem: "sign-in needed"},
 		{Profile: "ci", Username: "bot", State: agent.StateSignedIn, Store: "keychain", Unpersisted: true, IDExpiresAt: in(-time.Second)},
 		{Profile: "locked", Username: "rob", State: agent.StateLocked, Store: "file"},
+		{Profile: "sso", SignedInAs: "rob@x", Auth: "browser", State: agent.StateSignedIn, Store: "keychain", AccessExpiresAt: in(time.Hour)},
+		{Profile: "sso2", Auth: "browser", State: agent.StateSignedOut, Store: "keychain"},
+		{Profile: "job", Auth: "client-credentials", State: agent.StateSignedIn, Store: "memory", AccessExpiresAt: in(time.Hour)},
+		{Profile: "job2", Auth: "client-credentials", State: agent.StateReady, Store: "memory"},
 	}}
-	want := `PROFILE         USER      STATE       TOKEN FOR  KEPT IN                   PROBLEM
-prod (default)  rob       signed in   42m        keychain
-old             rob�[31m  signed out  -          file                      sign-in needed
-ci              bot       signed in   expired    keychain (not saved yet)
-locked          rob       locked      -          file
+	want := `PROFILE         USER      STATE         TOKEN FOR  KEPT IN                   PROBLEM
+prod (default)  rob       signed in     42m        keychain
+old             rob�[31m  signed out    -          file                      sign-in needed
+ci              bot       signed in     expired    keychain (not saved yet)
+locked          rob       locked        -          file
+sso             rob@x     signed in     1h         keychain
+sso2            -         signed out    -          keychain
+job             -         has a token   1h         memory
+job2            -         no token yet  -          memory
 `
 	if got := statusTable(s, now); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -176,6 +230,14 @@ email_verified    true
 	if got := claimsTable(raw, time.Unix(1795376400, 0)); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+	want = `app client  1h57kf5cp
+sub         1h57kf5cp
+scope       api/read
+client_id   1h57kf5cp
+`
+	if got := claimsTable(map[string]any{"sub": "1h57kf5cp", "client_id": "1h57kf5cp", "scope": "api/read"}, time.Now()); got != want {
+		t.Errorf("an app client's:\n%s\nwant\n%s", got, want)
+	}
 	w := newWorld(t)
 	jwt := "eyJhbGciOiJSUzI1NiJ9." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
 	w.serve(&scripted{tokens: map[string]agent.Token{"": tokenOf("id", jwt)}})
@@ -235,6 +297,32 @@ func TestProfileCommands(t *testing.T) {
 	info, err := os.Stat(w.path("config.yaml"))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+// Lists are given item by item, and a profile without a user needs no username.
+func TestProfileAddLists(t *testing.T) {
+	w := newWorld(t)
+	pool := []string{"--user-pool-id", "us-east-1_AbCdEf123", "--client-id", "1h57kf5cpq17m0eml12example", "--no-input", "-q"}
+	w.expect(result{"", "", 0}, append([]string{"profile", "add", "sso", "--auth", "browser", "--scopes", "openid", "--scopes", "orders/read",
+		"--redirect-urls", "http://[::1]:8400/", "--redirect-urls", "http://localhost:8401/a,b", "--domain", "Login.Example.com"}, pool...)...)
+	w.expect(result{"", "", 0}, append([]string{"profile", "add", "ci", "--auth", "client-credentials", "--scopes", "orders/read"}, pool...)...)
+	w.expect(result{"", "", 0}, append([]string{"profile", "add", "app", "--username", "rob", "--totp-command", "pass", "--totp-command", "-a: b, c"}, pool...)...)
+	for name, lines := range map[string][]string{
+		"sso": {"token:          id", "domain:         https://login.example.com", "redirect_urls:  http://[::1]:8400/ http://localhost:8401/a,b", "scopes:         openid orders/read"},
+		"ci":  {"token:         access", "scopes:        orders/read"},
+		"app": {"totp_command:  pass -a: b, c"},
+	} {
+		r := w.run("profile", "show", name)
+		for _, line := range lines {
+			if r.code != 0 || !strings.Contains(r.stdout, line+"\n") {
+				t.Errorf("no %q in %s", line, r)
+			}
+		}
+	}
+	if r := w.run("profile", "add", "x", "--extends", "ci", "--redirect-urls", "http://localhost:8400/"); r.code != 2 ||
+		!strings.Contains(r.stderr, `redirect_urls of profile "x" has no effect with auth: client-credentials`) {
+		t.Error(r)
 	}
 }
 

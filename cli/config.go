@@ -74,6 +74,14 @@ func findProfile(config profiles.Config, name string) (profiles.Profile, error) 
 	return config.Profiles[name], nil
 }
 
+// describe tells a profile from others: by its user, or how it signs in.
+func describe(p profiles.Profile) string {
+	if p.Username == "" {
+		return p.Auth
+	}
+	return p.Username
+}
+
 // completeProfile completes the name of a profile from the config alone: no
 // agent is started for a Tab, and a broken config completes nothing.
 func (a *app) completeProfile(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -86,7 +94,7 @@ func (a *app) completeProfile(cmd *cobra.Command, args []string, _ string) ([]st
 	}
 	var names []string
 	for _, name := range config.Names {
-		names = append(names, name+"\t"+printable.Text(config.Profiles[name].Username))
+		names = append(names, name+"\t"+printable.Text(describe(config.Profiles[name])))
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }

@@ -77,9 +77,10 @@ type connection struct {
 type asking int
 
 const (
-	askNever  asking = iota
-	askIfSeen        // at a terminal, and only if standard error is one too
-	askAlways        // at a terminal
+	askNever     asking = iota
+	askIfSeen           // at a terminal, and only if standard error is one too
+	askAlways           // at a terminal
+	askByBrowser        // at a terminal, and a browser may be opened
 )
 
 // connect returns a connection to the agent, which it starts if need be.
@@ -145,7 +146,7 @@ func (a *app) prompter(ask asking) (prompter, bool) {
 		a.debug("nobody can be asked: %s", reason(err))
 		return prompter{}, false
 	}
-	return prompter{tty}, true
+	return prompter{tty: tty, getenv: a.Getenv, browser: ask == askByBrowser}, true
 }
 
 // mustAsk is prompter for what can't be done without; what says it.

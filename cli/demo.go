@@ -179,7 +179,8 @@ func (w *demoWorld) invitation() string {
 		"export COGTOK_CONFIG="+posixQuote(w.config),
 		"cogtok token",
 		"curl -s "+w.api+` -H "Authorization: $(cogtok token)" -d '{"query":"mutation { createPost(title: \"Hello\") { id } }"}'`,
-		"cogtok logout && cogtok login", "")
+		"cogtok logout && cogtok login",
+		"cogtok login demo-browser   # on the user pool's own page", "")
 	return strings.Join(lines, "\n")
 }
 

@@ -59,6 +59,14 @@ func (w *demoWorld) startServers() error {
 	pool := w.pool.AddPool(userpool.PoolConfig{ID: "us-east-1_AbCdEf123"})
 	client := pool.AddClient(userpool.Client{Secret: demoClientSecret})
 	pool.AddUser(userpool.User{Username: demoUser, Email: "rob@example.com", Password: demoPassword})
+	if _, err := pool.StartDomain("127.0.0.1:0"); err != nil {
+		return err
+	}
+	callback, err := freeCallback()
+	if err != nil {
+		return err
+	}
+	inBrowser := pool.AddClient(userpool.Client{OAuthFlows: []string{"code"}, OAuthScopes: []string{"openid", "email"}, CallbackURLs: []string{callback}})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -66,11 +74,22 @@ func (w *demoWorld) startServers() error {
 	w.server = &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: demoapi.New(demoapi.Config{
 		Issuer:    pool.Issuer(),
 		JWKSURL:   endpoint + "/" + pool.ID() + "/.well-known/jwks.json",
-		ClientIDs: []string{client.ID},
+		ClientIDs: []string{client.ID, inBrowser.ID},
 	})}
 	go w.server.Serve(listener)
 	w.api = "http://" + listener.Addr().String() + "/graphql"
-	return os.WriteFile(w.config, []byte(fmt.Sprintf(demoConfig, pool.ID(), client.ID, demoUser, endpoint)), 0o600)
+	config := fmt.Sprintf(demoConfig, pool.ID(), client.ID, demoUser, endpoint, inBrowser.ID, callback)
+	return os.WriteFile(w.config, []byte(config), 0o600)
+}
+
+// freeCallback is a callback URL whose port nobody has now.
+func freeCallback() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer listener.Close()
+	return fmt.Sprintf("http://localhost:%d/callback", listener.Addr().(*net.TCPAddr).Port), nil
 }
 
 // demoConfig has the agent end by itself in case the demo is killed.
@@ -83,6 +102,11 @@ profiles:
     username: %s
     auth: srp
     endpoint: %s   # the local pool; without this line it is AWS
+  demo-browser:
+    extends: demo
+    client_id: %s
+    auth: browser
+    redirect_urls: [%s]
 store: memory
 agent: {idle_exit: 1h}
 `

@@ -63,7 +63,7 @@ func printCreds(t tokens) (string, error) {
 		AccessToken string
 		ExpiresIn   int64
 		TokenType   string
-		IdToken     string
+		IdToken     string `json:",omitempty"`
 	}
 	return indentedJSON("    ", struct {
 		ChallengeParameters  struct{}
@@ -77,11 +77,12 @@ func printCreds(t tokens) (string, error) {
 }
 
 // printEnv prints assignments for a shell to evaluate. The time is that of the
-// token that expires first.
+// token that expires first. Where there is no ID token its variable is empty, so
+// that none of another profile stays behind.
 func printEnv(t tokens) (string, error) {
 	expires := t.asked.ExpiresAt
 	for _, other := range []agent.Token{t.id, t.access} {
-		if other.ExpiresAt.Before(expires) {
+		if other.Token != "" && other.ExpiresAt.Before(expires) {
 			expires = other.ExpiresAt
 		}
 	}

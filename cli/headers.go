@@ -18,9 +18,8 @@ to get the headers of their requests.`,
 			return a.headers(cmd, a.profileOf(args), f)
 		},
 	}
-	cmd.Flags().StringVar(&f.kind, "type", "", "id or access (default: what the profile says)")
+	addWhichToken(cmd, &f)
 	cmd.Flags().DurationVar(&f.minTTL, "min-ttl", 0, "how long the token has to live yet (default: 2m, or half its life if that is less)")
-	cmd.RegisterFlagCompletionFunc("type", completeWords(tokenTypes()))
 	return cmd
 }
 

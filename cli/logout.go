@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,27 +11,36 @@ import (
 
 func logoutCommand(a *app) *cobra.Command {
 	var request agent.LogoutRequest
+	var browser bool
 	cmd := &cobra.Command{
 		Use:   "logout [PROFILE]",
 		Short: "End the session",
 		Long: `End the session of the profile. A stored password stays, but it isn't used again
-until the next "cogtok login". Tokens that were handed out stay good until they
-expire, wherever they are checked without asking Cognito.`,
+until the next "cogtok login". Tokens that were handed out can't be taken back:
+they stay valid until they expire, wherever they are checked without asking
+Cognito.
+
+A browser in which the user signed in stays signed in at managed login for up to
+an hour. --everywhere, --revoke and --browser open the page that ends that too.`,
 		Example:           "  cogtok logout prod --revoke",
 		Args:              positional(0, "PROFILE"),
 		ValidArgsFunction: a.completeProfile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request.Profile = a.profileOf(args)
-			return a.logout(cmd, request)
+			if !cmd.Flags().Changed("browser") {
+				browser = (request.Everywhere || request.Revoke) && !a.noInput
+			}
+			return a.logout(cmd, request, browser)
 		},
 	}
 	cmd.Flags().BoolVar(&request.Revoke, "revoke", false, "revoke the refresh token at Cognito too")
 	cmd.Flags().BoolVar(&request.Everywhere, "everywhere", false, "end all sessions of the user, on every device")
 	cmd.Flags().BoolVar(&request.Forget, "forget", false, "delete the stored secrets of the profile too")
+	cmd.Flags().BoolVar(&browser, "browser", false, "end the browser's sign-in at managed login too")
 	return cmd
 }
 
-func (a *app) logout(cmd *cobra.Command, request agent.LogoutRequest) error {
+func (a *app) logout(cmd *cobra.Command, request agent.LogoutRequest, browser bool) error {
 	conn, err := a.connect(cmd.Context(), askAlways)
 	if err != nil {
 		return err
@@ -52,10 +62,32 @@ func (a *app) logout(cmd *cobra.Command, request agent.LogoutRequest) error {
 		a.note("its stored secrets are deleted")
 	}
 	if result.ValidUntil != nil && result.ValidUntil.After(time.Now()) {
-		a.note("tokens that were handed out stay good for %s where they are checked offline", left(*result.ValidUntil, time.Now()))
+		a.note("tokens that were handed out can't be taken back: where they are checked offline they stay valid for %s",
+			left(*result.ValidUntil, time.Now()))
 	}
 	if result.Warning != "" {
 		a.note("%s", result.Warning)
 	}
+	a.logoutBrowser(cmd.Context(), result.BrowserURL, browser)
 	return nil
+}
+
+// logoutBrowser opens the page that ends managed login's own session, or says
+// what it is. A browser's session isn't this program's, so nothing fails for it.
+func (a *app) logoutBrowser(ctx context.Context, address string, open bool) {
+	if address == "" {
+		if open {
+			a.debug("this profile leaves no sign-in in a browser")
+		}
+		return
+	}
+	page, err := pageOf(address)
+	switch {
+	case err != nil:
+		a.note("the browser may be signed in at managed login for up to an hour yet; %s, so nothing is opened to end that", err)
+	case open && openPage(ctx, browserCommands(a.Getenv("BROWSER"), page)):
+		a.note("a page was opened to end the browser's sign-in at managed login: %s", page)
+	default:
+		a.note("the browser stays signed in at managed login for up to an hour; to end that, open in it: %s", page)
+	}
 }

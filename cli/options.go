@@ -41,10 +41,12 @@ func environment() []struct{ variable, flag string } {
 		{"COGTOK_CONFIG", "config"},
 		{"COGTOK_SOCKET", "socket"},
 		{"COGTOK_NO_INPUT", "no-input"},
+		{"COGTOK_NO_BROWSER", "no-browser"},
 		{"COGTOK_QUIET", "quiet"},
 		{"COGTOK_VERBOSE", "verbose"},
 		{"COGTOK_TIMEOUT", "timeout"},
 		{"COGTOK_TYPE", "type"},
+		{"COGTOK_SCOPE", "scope"},
 		{"COGTOK_MIN_TTL", "min-ttl"},
 	}
 }

@@ -44,7 +44,7 @@ func (a *app) listProfiles(cmd *cobra.Command, output string) error {
 		if name == config.Default {
 			name += " (default)"
 		}
-		rows = append(rows, []string{name, p.Username, p.UserPoolID, p.Auth, p.Store})
+		rows = append(rows, []string{name, orDash(p.Username), p.UserPoolID, p.Auth, p.Store})
 	}
 	if output == "table" {
 		return a.answer(table(rows))

@@ -40,6 +40,8 @@ func addKeyFlag(a *app, cmd *cobra.Command, key profiles.Key[profiles.Profile]) 
 		cmd.Flags().Bool(key.Flag(), false, help)
 	case profiles.TypeMap:
 		cmd.Flags().StringArray(key.Flag(), nil, help+"; NAME=TEXT, once for each")
+	case profiles.TypeList:
+		cmd.Flags().StringArray(key.Flag(), nil, help+"; once for each item")
 	default:
 		cmd.Flags().String(key.Flag(), "", help)
 	}
@@ -59,7 +61,7 @@ func keyHelp(key profiles.Key[profiles.Profile]) string {
 	switch {
 	case len(key.Choices) > 0:
 		return key.Help + ": " + strings.Join(key.Choices, ", ")
-	case key.Type() == profiles.TypeText || key.Type() == profiles.TypeDuration:
+	case key.Type() == profiles.TypeText || key.Type() == profiles.TypeDuration || key.Type() == profiles.TypeList:
 		return fmt.Sprintf("%s, such as %s", key.Help, key.Example)
 	}
 	return key.Help
@@ -98,12 +100,13 @@ func givenKeys(cmd *cobra.Command) map[string][]string {
 	return values
 }
 
-// askForMissing asks for the required keys that weren't given. A profile that
-// extends another has that one's.
+// askForMissing asks for the keys that the way of signing in requires and that
+// weren't given. A profile that extends another has that one's.
 func (a *app) askForMissing(cmd *cobra.Command, name string, values map[string][]string) error {
 	var missing []profiles.Key[profiles.Profile]
+	auth := strings.Join(values["auth"], "")
 	for _, key := range profiles.Keys {
-		if key.Required && len(values[key.Name]) == 0 && len(values["extends"]) == 0 {
+		if key.RequiredWith(auth) && len(values[key.Name]) == 0 && len(values["extends"]) == 0 {
 			missing = append(missing, key)
 		}
 	}

@@ -13,7 +13,11 @@ import (
 
 // A prompter asks the person at a terminal what the agent, or a command, has
 // to know. It implements agent.Prompter.
-type prompter struct{ tty *terminal }
+type prompter struct {
+	tty     *terminal
+	getenv  func(string) string // nil: no variable is set
+	browser bool                // may be opened
+}
 
 // tries is how often a question is put again after an answer that can't be.
 const tries = 3
@@ -27,6 +31,7 @@ func questioners() map[string]questioner {
 		agent.PromptConfirm: prompter.confirm,
 		agent.PromptChoice:  prompter.choice,
 		agent.PromptNotice:  prompter.notice,
+		agent.PromptBrowser: prompter.signInPage,
 	}
 }
 
@@ -92,6 +97,9 @@ func (p prompter) choice(ctx context.Context, q agent.Prompt) (string, error) {
 }
 
 func (p prompter) notice(_ context.Context, q agent.Prompt) (string, error) {
+	if strings.HasPrefix(q.URL, "otpauth:") {
+		p.tty.show(p.qrCode(q.URL))
+	}
 	p.tty.show(printable.Lines(q.Text) + "\n")
 	return "", nil
 }

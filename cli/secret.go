@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +17,7 @@ import (
 const maxSecret = 16 << 10
 
 func secretCommand(a *app) *cobra.Command {
-	return group("secret", "Keep, delete or list passwords and client secrets",
+	return group("secret", "Keep, delete or list passwords, client secrets and TOTP seeds",
 		"  cogtok secret set prod password",
 		secretSetCommand(a), secretDeleteCommand(a), secretListCommand(a))
 }
@@ -28,7 +29,11 @@ func secretSetCommand(a *app) *cobra.Command {
 		Long: `Keep a secret in the profile's store. Its value is asked for, or read from
 standard input where that is no terminal: all of it, less one newline at the
 end. It is never taken from the command line, which other programs can see and
-the shell keeps.`,
+the shell keeps.
+
+A TOTP seed is what an authenticator app makes its codes of: letters and digits
+that a site shows beside the QR code. With it the agent answers by itself when
+Cognito asks for a code.`,
 		Example:           "  pass show cognito/client | cogtok secret set prod client-secret",
 		Args:              noSecretArgs(2, "PROFILE", "KIND"),
 		ValidArgsFunction: a.completeSecret,
@@ -83,6 +88,9 @@ func (a *app) setSecret(cmd *cobra.Command, profile, kind string) error {
 	if err != nil {
 		return err
 	}
+	if kind == agent.SecretTOTPSeed {
+		value = tidySeed(value)
+	}
 	conn, err := a.connect(ctx, askAlways)
 	if err != nil {
 		return err
@@ -107,12 +115,31 @@ func (a *app) secretValue(ctx context.Context, profile, kind string) (agent.Secr
 		return agent.Secret{}, err
 	}
 	defer ask.tty.close()
-	word := strings.ToUpper(kind[:1]) + strings.ReplaceAll(kind[1:], "-", " ")
-	value, err := ask.Ask(ctx, agent.Prompt{Kind: agent.PromptText, Text: word + " for " + profile})
+	value, err := ask.Ask(ctx, agent.Prompt{Kind: agent.PromptText, Text: secretWords()[kind] + " for " + profile})
 	if err == nil && value.Empty() {
 		return value, agent.Errorf(agent.KindPromptUnanswered, "nothing was typed")
 	}
 	return value, err
+}
+
+// secretWords are the kinds of secrets as people say them.
+func secretWords() map[string]string {
+	return map[string]string{
+		agent.SecretPassword:     "Password",
+		agent.SecretClientSecret: "Client secret",
+		agent.SecretTOTPSeed:     "TOTP seed",
+	}
+}
+
+// tidySeed is a seed in base32's own letters. Sites show it in lower case and in
+// groups, for people to copy.
+func tidySeed(seed agent.Secret) agent.Secret {
+	return agent.NewSecret(strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || r == '-' {
+			return -1
+		}
+		return unicode.ToUpper(r)
+	}, seed.Reveal()))
 }
 
 func (a *app) deleteSecret(cmd *cobra.Command, profile, kind string) error {

@@ -113,20 +113,22 @@ func statusTable(s agent.Status, now time.Time) string {
 		if name == s.Default {
 			name += " (default)"
 		}
-		rows = append(rows, []string{name, p.Username, stateWord(p.State), tokenLeft(p, now), keptIn(p), p.Problem})
+		rows = append(rows, []string{name, orDash(userOf(p)), stateWord(p), tokenLeft(p, now), keptIn(p), p.Problem})
 	}
 	return table(rows)
 }
 
-// stateWord is a state as people say it.
-func stateWord(state string) string {
-	switch state {
-	case agent.StateSignedIn:
-		return "signed in"
-	case agent.StateSignedOut:
-		return "signed out"
+// stateWord is a state as people say it. An app client doesn't sign in: it gets a
+// token when one is asked for.
+func stateWord(p agent.ProfileStatus) string {
+	words := map[string]string{agent.StateSignedIn: "signed in", agent.StateSignedOut: "signed out", agent.StateReady: "no token yet"}
+	if p.Auth == profiles.AuthClientCredentials {
+		words[agent.StateSignedIn] = "has a token"
 	}
-	return state
+	if word, ok := words[p.State]; ok {
+		return word
+	}
+	return p.State
 }
 
 // tokenLeft is how long the token is good that expires first.

@@ -231,7 +231,7 @@ func TestPromptThatIsOvertaken(t *testing.T) {
 	}
 	defer tty.Close()
 	defer slave.Close()
-	p := prompter{newTerminal(slave, slave)}
+	p := prompter{tty: newTerminal(slave, slave)}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	_, err = p.Ask(ctx, password("Password"))
@@ -378,7 +378,7 @@ func shownFor(t *testing.T, q agent.Prompt) string {
 		text, _ := io.ReadAll(screen)
 		shown <- string(text)
 	}()
-	prompter{newTerminal(in, out)}.Ask(t.Context(), q)
+	prompter{tty: newTerminal(in, out)}.Ask(t.Context(), q)
 	out.Close()
 	return <-shown
 }

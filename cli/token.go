@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +14,7 @@ import (
 // tokenFlags are the flags of `cogtok token`.
 type tokenFlags struct {
 	kind   string
+	scopes []string // as written
 	minTTL time.Duration
 	force  bool
 	output string
@@ -35,17 +38,24 @@ to sign in, it asks at the terminal if there is one, and exits with 3 if not.`,
 			return a.token(cmd, a.profileOf(args), f)
 		},
 	}
-	cmd.Flags().StringVar(&f.kind, "type", "", "id or access (default: what the profile says)")
+	addWhichToken(cmd, &f)
 	cmd.Flags().DurationVar(&f.minTTL, "min-ttl", 0, "how long the token has to live yet (default: 2m, or half its life if that is less)")
 	cmd.Flags().BoolVar(&f.force, "force", false, "renew the token now")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "token", "token, bearer, header, json, creds, env or exec-credential")
 	cmd.Flags().StringVar(&f.shell, "shell", "", "bash, zsh, fish or powershell, for --output env (default: by $SHELL)")
 	cmd.Flags().StringVar(&f.answered, "agent-error", "", "the error that the agent has answered already (from the thin client)")
 	cmd.Flags().MarkHidden("agent-error")
-	cmd.RegisterFlagCompletionFunc("type", completeWords(tokenTypes()))
 	cmd.RegisterFlagCompletionFunc("output", completeWords(formatNames()))
 	cmd.RegisterFlagCompletionFunc("shell", completeWords(shellNames()))
 	return cmd
+}
+
+// addWhichToken defines the flags of all commands that are about one token.
+func addWhichToken(cmd *cobra.Command, f *tokenFlags) {
+	cmd.Flags().StringVar(&f.kind, "type", "", "id or access (default: what the profile says)")
+	cmd.Flags().StringArrayVar(&f.scopes, "scope", nil, "a `scope` that the access token must have, instead of the profile's; may be repeated")
+	cmd.RegisterFlagCompletionFunc("type", completeWords(tokenTypes()))
+	cmd.RegisterFlagCompletionFunc("scope", cobra.NoFileCompletions)
 }
 
 func tokenTypes() []string { return []string{agent.TypeID, agent.TypeAccess} }
@@ -108,6 +118,10 @@ func (f tokenFlags) request(cmd *cobra.Command, profile string) (agent.TokenRequ
 			return r, err
 		}
 	}
+	r.Scopes = splitScopes(f.scopes)
+	if len(f.scopes) > 0 && len(r.Scopes) == 0 {
+		return r, usage(cmd, "--scope needs a value")
+	}
 	if f.minTTL < 0 {
 		return r, usage(cmd, "--min-ttl can't be negative")
 	}
@@ -118,21 +132,30 @@ func (f tokenFlags) request(cmd *cobra.Command, profile string) (agent.TokenRequ
 	return r, nil
 }
 
+// splitScopes takes scopes as people write them: one a flag, or several with
+// commas or spaces between.
+func splitScopes(written []string) []string {
+	return strings.FieldsFunc(strings.Join(written, " "), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+}
+
 // tokens asks for the token and, when both are wanted, for its sister.
 func (c *connection) tokens(ctx context.Context, r agent.TokenRequest, both bool) (tokens, error) {
 	asked, err := c.token(ctx, r)
 	if err != nil || !both {
 		return tokens{asked: asked}, err
 	}
-	other := agent.TypeID
+	other := agent.TokenRequest{Profile: asked.Profile, Type: agent.TypeID, MinTTL: r.MinTTL}
 	if asked.Type == agent.TypeID {
-		other = agent.TypeAccess
+		other.Type, other.Scopes = agent.TypeAccess, r.Scopes
 	}
-	sister, err := c.token(ctx, agent.TokenRequest{Profile: asked.Profile, Type: other, MinTTL: r.MinTTL})
+	sister, err := c.token(ctx, other)
+	if agent.KindOf(err) == agent.KindNoIDToken {
+		err = nil // the access token is all there is
+	}
 	if err != nil {
 		return tokens{}, err
 	}
-	if other == agent.TypeAccess {
+	if other.Type == agent.TypeAccess {
 		return tokens{asked: asked, id: asked, access: sister}, nil
 	}
 	return tokens{asked: asked, id: sister, access: asked}, nil

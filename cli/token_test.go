@@ -134,6 +134,41 @@ func TestFlagsStandAnywhere(t *testing.T) {
 	}
 }
 
+func TestScopes(t *testing.T) {
+	w := newWorld(t)
+	s := w.serve(&scripted{tokens: twoTokens()})
+	for args, want := range map[string]string{
+		"token ci --scope api/read":                          `token profile=ci type= min_ttl=default force=false asks=false scopes=["api/read"]`,
+		"token --scope api/read,api/write --scope=openid -q": `token profile= type= min_ttl=default force=false asks=false scopes=["api/read" "api/write" "openid"]`,
+		"headers ci --scope api/read,,":                      `token profile=ci type= min_ttl=default force=false asks=false scopes=["api/read"]`,
+	} {
+		s.calls = nil
+		if r := w.run(strings.Fields(args)...); r.code != 0 || !slices.Equal(s.calls, []string{want}) {
+			t.Errorf("%s: %q: %s", args, s.calls, r)
+		}
+	}
+	s.calls = nil
+	w.run("token", "--scope", " api/read\tapi/write ", "-o", "creds")
+	want := []string{
+		`token profile= type= min_ttl=default force=false asks=false scopes=["api/read" "api/write"]`,
+		`token profile=prod type=access min_ttl=default force=false asks=false scopes=["api/read" "api/write"]`,
+	}
+	if !slices.Equal(s.calls, want) {
+		t.Errorf("both tokens: %q", s.calls)
+	}
+	for _, none := range []string{"", " , "} {
+		w.expect(result{"", "cogtok: --scope needs a value\ncogtok: hint: see: cogtok help token\n", 2}, "token", "--scope", none)
+	}
+	w.env["COGTOK_SCOPE"] = "api/read api/write"
+	s.calls = nil
+	w.run("token")
+	w.run("token", "--scope", "openid")
+	want = []string{want[0], `token profile= type= min_ttl=default force=false asks=false scopes=["openid"]`}
+	if !slices.Equal(s.calls, want) {
+		t.Errorf("COGTOK_SCOPE: %q", s.calls)
+	}
+}
+
 func TestVariables(t *testing.T) {
 	w := newWorld(t)
 	w.serve(&scripted{tokens: twoTokens()})

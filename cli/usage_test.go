@@ -20,7 +20,7 @@ func TestUsageErrors(t *testing.T) {
 		{"agent start x", "too many arguments: agent start takes none", "see: cogtok help agent start"},
 		{"secret set", "PROFILE is missing", "see: cogtok help secret set"},
 		{"secret set prod", "KIND is missing", "see: cogtok help secret set"},
-		{"secret set prod pasword", "KIND is one of: password, client-secret", "see: cogtok help secret set"},
+		{"secret set prod pasword", "KIND is one of: password, client-secret, totp-seed", "see: cogtok help secret set"},
 		{"token --typ id", "there is no flag --typ", "did you mean --type? or see: cogtok help token"},
 		{"token -x", "there is no flag -x", "see: cogtok help token"},
 		{"token --min-ttl", "--min-ttl needs a value", "see: cogtok help token"},
@@ -35,6 +35,8 @@ func TestUsageErrors(t *testing.T) {
 		{"status -o xml", "--output takes one of: table, json", "see: cogtok help status"},
 		{"agent log -n x", "--lines: not a whole number", "see: cogtok help agent log"},
 		{"profile add prod", "profile prod needs --user-pool-id, --client-id, --username", "see: cogtok help profile add"},
+		{"profile add ci --auth client-credentials", "profile ci needs --user-pool-id, --client-id", "see: cogtok help profile add"},
+		{"profile add sso --auth browser --client-id c", "profile sso needs --user-pool-id", "see: cogtok help profile add"},
 		{"completion bash x", "the command line can't be understood", "see: cogtok help"},
 		{"--socket rel token", "the socket's path is not absolute: rel", "give an absolute path with --socket"},
 	} {
@@ -103,10 +105,10 @@ func TestCompletion(t *testing.T) {
 		{"token ", "prod\trob@example.com\nadmin\tadmin@example.com\n:4\n"},
 		{"token prod ", ":4\n"},
 		{"whoami --profile ", "prod\trob@example.com\nadmin\tadmin@example.com\n:4\n"},
-		{"secret set prod ", "password\nclient-secret\n:4\n"},
+		{"secret set prod ", "password\nclient-secret\ntotp-seed\n:4\n"},
 		{"token --type ", "id\naccess\n:4\n"},
 		{"token --shell ", "bash\nzsh\nfish\npowershell\n:4\n"},
-		{"profile add x --auth ", "srp\npassword\nadmin-password\n:4\n"},
+		{"profile add x --auth ", "srp\npassword\nadmin-password\nchoice\ncustom\nbrowser\nclient-credentials\n:4\n"},
 		{"profile add x --extends ", "prod\trob@example.com\nadmin\tadmin@example.com\n:4\n"},
 	} {
 		r := w.run(append([]string{"__complete"}, strings.Split(tt.args, " ")...)...)

@@ -18,7 +18,7 @@ func whoamiCommand(a *app) *cobra.Command {
 		Use:   "whoami [PROFILE]",
 		Short: "Show the claims of the token",
 		Long: `Show what the token says: who it is for, the groups and attributes, until when.
-The signature isn't verified; the token comes from Cognito itself. This never
+Where no user signs in, it is for the app client. The signature isn't verified; the token comes from Cognito itself. This never
 asks anything.`,
 		Example:           "  cogtok whoami prod --type access",
 		Args:              positional(0, "PROFILE"),
@@ -27,8 +27,7 @@ asks anything.`,
 			return a.whoami(cmd, a.profileOf(args), f)
 		},
 	}
-	cmd.Flags().StringVar(&f.kind, "type", "", "id or access (default: what the profile says)")
-	cmd.RegisterFlagCompletionFunc("type", completeWords(tokenTypes()))
+	addWhichToken(cmd, &f)
 	addOutput(cmd, &f.output)
 	return cmd
 }
@@ -67,11 +66,19 @@ func (a *app) whoami(cmd *cobra.Command, profile string, f tokenFlags) error {
 	return nil
 }
 
+// appClient is the claim that says whose a token is where there is no user.
+const appClient = "client_id"
+
+// isAppClients reports whether a token is an app client's own.
+func isAppClients(raw map[string]any) bool {
+	return raw["username"] == nil && raw["cognito:username"] == nil && raw[appClient] != nil
+}
+
 // firstClaims are the claims that people look for, in this order; the others
 // follow by name.
 func firstClaims() []string {
 	return []string{"sub", "cognito:username", "username", "email", "cognito:groups", "token_use", "scope",
-		"client_id", "aud", "iss", "auth_time", "iat", "exp"}
+		appClient, "aud", "iss", "auth_time", "iat", "exp"}
 }
 
 func claimsTable(raw map[string]any, now time.Time) string {
@@ -83,6 +90,9 @@ func claimsTable(raw map[string]any, now time.Time) string {
 	}
 	slices.Sort(names)
 	rows := [][]string{}
+	if isAppClients(raw) {
+		rows = append(rows, []string{"app client", claimText(appClient, raw[appClient], now)})
+	}
 	for _, name := range append(firstClaims(), names...) {
 		if value, ok := raw[name]; ok {
 			rows = append(rows, []string{name, claimText(name, value, now)})

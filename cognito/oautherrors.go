@@ -11,28 +11,6 @@ import (
 	"github.com/cogtok/cogtok/cognito/oauth"
 )
 
-// The operations of OAuth, far from those of the API.
-const (
-	opDiscover    operation = 1 << (iota + 24) // the discovery document
-	opReply                                    // what the browser brings back
-	opExchange                                 // the code for tokens
-	opRenewOAuth                               // the refresh token for new ones
-	opCredentials                              // the client's own token
-	opRevokeOAuth
-
-	opBrowser = opReply | opExchange | opRenewOAuth
-	opToken   = opExchange | opRenewOAuth | opCredentials
-	opOAuth   = opReply | opToken | opRevokeOAuth
-)
-
-// oauthName is for the log; empty for an operation of the API.
-func (o operation) oauthName() string {
-	return map[operation]string{
-		opDiscover: "finding the domain", opReply: "signing in with a browser", opExchange: "getting tokens for a code",
-		opRenewOAuth: "renewing", opCredentials: "getting a token for the client", opRevokeOAuth: "revoking",
-	}[o]
-}
-
 // oauthRules say what an OAuth error means. The words are those of RFC 6749,
 // sections 4.1.2.1 and 5.2, of OpenID Connect Core 1.0, section 3.1.2.6, and of
 // https://docs.aws.amazon.com/cognito/latest/developerguide/authorization-endpoint.html

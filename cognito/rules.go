@@ -29,6 +29,14 @@ const (
 	opSignOut
 	opDevice // ListDevices, ForgetDevice
 
+	// Of OAuth.
+	opDiscover    // the discovery document
+	opReply       // what the browser brings back
+	opExchange    // the code for tokens
+	opRenewOAuth  // the refresh token for new ones
+	opCredentials // the client's own token
+	opRevokeOAuth
+
 	opStartCustom = opStart | opCustom // InitiateAuth of CUSTOM_AUTH, where no password is in it
 
 	opPassword  = opStart | opFactor | opVerifier // where a password is judged
@@ -37,15 +45,14 @@ const (
 	opRenew     = opRefresh | opRevoke // where a refresh token is judged
 	opAccess    = opSignOut | opDevice // where an access token is judged
 	opAny       = opSignIn | opRenew | opAccess
+
+	opBrowser = opReply | opExchange | opRenewOAuth
+	opToken   = opExchange | opRenewOAuth | opCredentials
+	opOAuth   = opReply | opToken | opRevokeOAuth
 )
 
 // String is for the log.
-func (o operation) String() string {
-	if name := o.oauthName(); name != "" {
-		return name
-	}
-	return operationNames[o]
-}
+func (o operation) String() string { return operationNames[o] }
 
 var operationNames = map[operation]string{
 	opStart:       "beginning a sign-in",
@@ -62,6 +69,12 @@ var operationNames = map[operation]string{
 	opRevoke:      "revoking",
 	opSignOut:     "signing out everywhere",
 	opDevice:      "looking after devices",
+	opDiscover:    "finding the domain",
+	opReply:       "signing in with a browser",
+	opExchange:    "getting tokens for a code",
+	opRenewOAuth:  "renewing",
+	opCredentials: "getting a token for the app client",
+	opRevokeOAuth: "revoking",
 }
 
 // A rule says what an error type means. The first rule that fits holds.

@@ -59,18 +59,29 @@ func checkClientID(s string) string {
 // checkUsername follows UsernameType, [\p{L}\p{M}\p{S}\p{N}\p{P}]+ of at most
 // 128 characters. As a regular expression it would take 5 MB.
 func checkUsername(s string) string {
-	allowed := func(r rune) bool {
-		return r != utf8.RuneError && unicode.In(r, unicode.L, unicode.M, unicode.S, unicode.N, unicode.P)
-	}
-	if n := utf8.RuneCountInString(s); n < 1 || n > 128 || strings.ContainsFunc(s, func(r rune) bool { return !allowed(r) }) {
+	if !isText(s, 1, 128, unicode.L, unicode.M, unicode.S, unicode.N, unicode.P) {
 		return "must be 1 to 128 characters without spaces"
 	}
 	return ""
 }
 
+// isText reports whether s has so many characters, all of these classes.
+func isText(s string, least, most int, classes ...*unicode.RangeTable) bool {
+	wrong := func(r rune) bool { return r == utf8.RuneError || !unicode.In(r, classes...) }
+	n := utf8.RuneCountInString(s)
+	return n >= least && n <= most && !strings.ContainsFunc(s, wrong)
+}
+
 func checkAWSProfile(s string) string {
 	if len(s) > 256 || strings.ContainsAny(s, "[]") {
 		return "must be the name of a profile in ~/.aws/config"
+	}
+	return ""
+}
+
+func checkCommand(list []string) string {
+	if list[0] == "" {
+		return "must begin with the name of a program"
 	}
 	return ""
 }
@@ -84,12 +95,16 @@ func checkRegion(s string) string {
 
 func isRegion(s string) bool { return regionPattern.MatchString(s) }
 
-// checkEndpoint accepts https anywhere, and http where nobody can listen in.
-// Passwords go there, so anything unusual is refused.
 func checkEndpoint(s string) string {
+	return checkBaseURL(s, "must be a URL such as https://cognito.example.com or http://localhost:9229")
+}
+
+// checkBaseURL accepts https anywhere, and http where nobody can listen in.
+// Passwords go there, so anything unusual is refused.
+func checkBaseURL(s, what string) string {
 	u, err := url.Parse(s)
 	if err != nil || u.Opaque != "" || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return "must be a URL such as https://cognito.example.com or http://localhost:9229"
+		return what
 	}
 	switch {
 	case u.User != nil:
@@ -127,7 +142,7 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && a.IsLoopback()
 }
 
-// normalEndpoint makes one text of an endpoint's spellings, since it is a part
+// normalEndpoint makes one text of a base URL's spellings, since it is a part
 // of a session's identity.
 func normalEndpoint(s string) string {
 	u, err := url.Parse(s)

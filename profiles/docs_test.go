@@ -18,6 +18,9 @@ func keyTable[T any](keys []Key[T]) string {
 		if k.Choices != nil {
 			values = "`" + strings.Join(k.Choices, "`, `") + "`"
 		}
+		if k.NoDefault {
+			values += "; no default"
+		}
 		name := "`" + k.Name + "`"
 		if k.Required {
 			name += " (required)"
@@ -71,10 +74,18 @@ profiles:
 	}
 }
 
+// authFor returns an `auth` with which the key has an effect.
+func authFor(k Key[Profile]) string {
+	if k.only != nil {
+		return k.only[0]
+	}
+	return AuthSRP
+}
+
 // Each key's example is accepted where it belongs.
 func TestExamples(t *testing.T) {
 	for _, k := range Keys {
-		lines := map[string]string{keyUserPoolID: "us-east-1_A", "client_id": "c", "username": "u", "auth": AuthAdminPassword, k.Name: k.Example}
+		lines := map[string]string{keyUserPoolID: "us-east-1_A", "client_id": "c", "username": "u", "auth": authFor(k), k.Name: k.Example}
 		text := "version: 1\nprofiles:\n  prod: {user_pool_id: us-east-1_A, client_id: c, username: u}\n  p:\n"
 		for name, value := range lines {
 			text += fmt.Sprintf("    %s: %s\n", name, value)

@@ -19,8 +19,8 @@ profiles:
 // bytes mean just that, they are written.
 
 // Add adds a profile at the end of the file's profiles, and creates the file if
-// there is none. values holds the texts given for each key: one, or for a key of
-// TypeMap any number of k=v. It fails with Errors; those about values have no Path.
+// there is none. values holds the texts given for each key: one, for a key of
+// TypeList its items, for one of TypeMap any number of k=v. It fails with Errors; those about values have no Path.
 func Add(path, name string, values map[string][]string, makeDefault bool) error {
 	profile, err := newProfile(name, values)
 	if err != nil {
@@ -137,7 +137,7 @@ func newProfile(name string, values map[string][]string) (*node, error) {
 		}
 		n, wrong := newValue(k, given)
 		if wrong == "" {
-			wrong = k.set(new(Profile), n)
+			wrong, _ = k.set(new(Profile), n)
 		}
 		if wrong != "" {
 			return nil, refuse(k.Name+" "+wrong, "")
@@ -154,21 +154,31 @@ func newProfile(name string, values map[string][]string) (*node, error) {
 
 // newValue returns the tree of a key's value.
 func newValue(k Key[Profile], given []string) (n *node, wrong string) {
-	if k.Type() == TypeMap {
-		n = &node{kind: mapping}
-		for _, pair := range given {
-			name, text, ok := strings.Cut(pair, "=")
-			if !ok || n.value(name) != nil {
-				return nil, "must be name=text, each name once"
-			}
-			n.entries = append(n.entries, entry{&node{text: name}, &node{text: text}})
+	switch {
+	case k.Type() == TypeMap:
+		return newPairs(given)
+	case k.Type() == TypeList:
+		n = &node{kind: sequence}
+		for _, item := range given {
+			n.items = append(n.items, &node{text: item})
 		}
 		return n, ""
-	}
-	if len(given) != 1 {
+	case len(given) != 1:
 		return nil, "takes one value"
 	}
 	return &node{text: given[0]}, ""
+}
+
+func newPairs(given []string) (n *node, wrong string) {
+	n = &node{kind: mapping}
+	for _, pair := range given {
+		name, text, ok := strings.Cut(pair, "=")
+		if !ok || n.value(name) != nil {
+			return nil, "must be name=text, each name once"
+		}
+		n.entries = append(n.entries, entry{&node{text: name}, &node{text: text}})
+	}
+	return n, ""
 }
 
 // An editor changes the tree and the text of one file alike.

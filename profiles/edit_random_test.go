@@ -137,7 +137,8 @@ func FuzzAdd(f *testing.F) {
 	f.Add([]byte("# c\n"), "x: y", "a: b", " #\n")
 	f.Add([]byte("version: 1\nprofiles: {}"), "null", "<<", "\u2028")
 	f.Fuzz(func(t *testing.T, file []byte, username, key, value string) {
-		profile, err := newProfile("new", given("aws_profile", username, "auth", "admin-password", "client_metadata", key+"="+value))
+		profile, err := newProfile("new", given("aws_profile", username, "auth", "admin-password", "client_metadata", key+"="+value,
+			"totp_command", key, "totp_command", value))
 		if err != nil {
 			return
 		}
@@ -150,7 +151,7 @@ func FuzzAdd(f *testing.F) {
 			return
 		}
 		c, err := Parse("c.yaml", data)
-		if err != nil || c.Profiles["new"].AWSProfile != username {
+		if err != nil || c.Profiles["new"].AWSProfile != username || !slices.Equal(c.Profiles["new"].TOTPCommand, []string{key, value}) {
 			t.Fatalf("%v\n%q", err, data)
 		}
 		for _, line := range bytes.Split(file, []byte("\n")) {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -136,6 +137,31 @@ profiles:
 	}
 }
 
+// Lists are written so that every item is read again as it was given.
+func TestAddLists(t *testing.T) {
+	path := writeConfig(t, "version: 1\n")
+	command := []string{"a", "-", "? x", "a:", "[x]", "{x", "a, b", "null", "1", "true", "it's", "", " x ", "#", "a #b", "!x", "&x", "*x", `\"`, "é\n", "-x", "k: v", "http://x", "~"}
+	values := given("redirect_urls", "http://[::1]:8400/callback", "redirect_urls", "http://localhost:8400/callback", "scopes", "openid", "auth", "browser")
+	other := given()
+	other["totp_command"] = command
+	for name, v := range map[string]map[string][]string{"sso": values, "totp": other} {
+		if err := Add(path, name, v, false); err != nil {
+			t.Fatal(name, err)
+		}
+	}
+	c, err := Load(path)
+	if err != nil || !slices.Equal(c.Profiles["totp"].TOTPCommand, command) {
+		t.Errorf("%q, %v", c.Profiles["totp"].TOTPCommand, err)
+	}
+	want := `    auth: browser
+    redirect_urls: ["http://[::1]:8400/callback", http://localhost:8400/callback]
+    scopes: [openid]
+`
+	if got := content(t, path); !strings.Contains(got, want) {
+		t.Errorf("got:\n%s\nwant in it:\n%s", got, want)
+	}
+}
+
 func TestAddRefuses(t *testing.T) {
 	base := "version: 1\nprofiles:\n" + old
 	for name, c := range map[string]struct {
@@ -145,8 +171,12 @@ func TestAddRefuses(t *testing.T) {
 	}{
 		"there already":  {base, "old", given(), `there is a profile "old" already`},
 		"bad name":       {base, "-x", given(), `"-x" can't be the name of a profile: ` + nameRule},
-		"bad value":      {base, "new", given("auth", "srpp"), `auth must be srp, password or admin-password; did you mean "srp"?`},
+		"bad value":      {base, "new", given("auth", "srpp"), `auth must be srp, password, admin-password, choice, custom, browser or client-credentials; did you mean "srp"?`},
 		"two values":     {base, "new", given("username", "x"), "username takes one value"},
+		"bad item":       {base, "new", given("auth", "browser", "scopes", "openid", "scopes", "a b"), `scopes must be scopes such as openid or orders/read: ASCII without spaces, quotes and \`},
+		"item twice":     {base, "new", given("auth", "browser", "scopes", "openid", "scopes", "openid"), "scopes must not hold the same twice"},
+		"no user":        {base, "new", map[string][]string{"user_pool_id": {"us-east-1_A"}, "client_id": {"c"}, "auth": {"custom"}}, `profile "new" has no username`},
+		"no effect":      {base, "new", map[string][]string{"extends": {"old"}, "domain": {"x.example"}}, `domain of profile "new" has no effect with auth: srp`},
 		"bad pair":       {base, "new", given("client_metadata", "x"), "client_metadata must be name=text, each name once"},
 		"unknown key":    {base, "new", given("user_name", "x"), `unknown key "user_name"; did you mean "username"?`},
 		"secret":         {base, "new", given("client_metadata", "password=hunter2"), `"password": no secret may stand in the config; delete the line and run: cogtok secret set new password`},

@@ -70,8 +70,8 @@ func longChain(n int) string {
 func TestMutatedConfigs(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	broken := 0
-	for range 500 {
-		data := mutate(r, []byte(sample))
+	for i := range 500 {
+		data := mutate(r, []byte([]string{sample, oauthSample}[i%2]))
 		config, err := Parse("c.yaml", data)
 		if err == nil {
 			checkWhole(t, config, data)
@@ -113,8 +113,9 @@ func checkWhole(t testing.TB, c Config, data []byte) {
 		t.Errorf("an odd config was loaded: %+v\n%s", c, data)
 	}
 	for name, p := range c.Profiles {
-		if p.Name != name || p.Region == "" || p.UserPoolID == "" || p.ClientID == "" || p.Username == "" ||
-			p.Auth == "" || p.Token == "" || p.Scheme == "" || p.Store == "" {
+		if p.Name != name || p.Region == "" || p.UserPoolID == "" || p.ClientID == "" || (p.Username == "") && !p.UsesOAuth() ||
+			p.Username != "" && !p.HasUser() || p.Auth == "" || p.Token == "" || p.Scheme == "" || p.Store == "" ||
+			p.Auth == AuthClientCredentials && p.Token != tokenAccess || (p.Auth == AuthBrowser) != (len(p.RedirectURLs) > 0) {
 			t.Errorf("half a profile was loaded: %+v\n%s", p, data)
 		}
 	}
@@ -136,6 +137,7 @@ func checkErrors(t testing.TB, err error, data []byte) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(sample))
+	f.Add([]byte(oauthSample))
 	f.Add([]byte(head + "  q: {extends: p}\n"))
 	f.Add([]byte("\ufeff# c\r\nversion: 1\r\n...\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {

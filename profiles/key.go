@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,15 +12,20 @@ import (
 // (Key[Config]): all that the parser, `profile add`, `profile show` and the
 // manual know of it. To add a key, add its field and a line to its table.
 type Key[T any] struct {
-	Name     string
-	Help     string   // what it says, as in `profile add --help`
-	Example  string   // a value, as it stands in the file
-	Choices  []string // the accepted values, the default first; nil: any that check accepts
-	Required bool
+	Name      string
+	Help      string   // what it says, as in `profile add --help`
+	Example   string   // a value, as it stands in the file
+	Choices   []string // the accepted values, the default first; nil: any that check accepts
+	NoDefault bool     // none of Choices is the default
+	Required  bool     // whatever `auth` is; see RequiredWith
 
-	check func(string) string // says what is wrong with a text, "" for nothing; may be nil
-	most  time.Duration       // of a duration; 0: no limit
-	field func(*T) any        // *string, *parents, *bool, *time.Duration, *[]string or *map[string]string
+	only   []string // the values of `auth` with which a profile's key has an effect; nil: all
+	needed []string // the values of `auth` that can't do without it, where it isn't Required
+
+	check func(string) string   // says what is wrong with a text or an item of a list, "" for nothing; may be nil
+	whole func([]string) string // says it of a list as a whole; may be nil
+	most  time.Duration         // of a duration; 0: no limit
+	field func(*T) any          // *string, *parents, *bool, *time.Duration, *[]string or *map[string]string
 }
 
 // parents is Profile.Extends, of which the file holds the first alone.
@@ -52,9 +58,31 @@ func (k Key[T]) Type() string {
 	return TypeText
 }
 
-// Get returns the key's value in v as text, "" when it has none. A list is
-// joined by spaces, a map's pairs are k=v, sorted and joined by commas.
+// RequiredWith reports whether a profile with that `auth` has to have the key;
+// "" is the default.
+func (k Key[T]) RequiredWith(auth string) bool {
+	return k.Required || slices.Contains(k.needed, cmp.Or(auth, AuthSRP))
+}
+
+// hasEffect reports whether the key means something to a profile with that `auth`.
+func (k Key[T]) hasEffect(auth string) bool { return k.only == nil || slices.Contains(k.only, auth) }
+
+// lacking reports whether a profile with the settings lacks the key.
+func (k Key[T]) lacking(settings map[string]*node) bool {
+	if settings[k.Name] != nil {
+		return false
+	}
+	auth := authOf(settings)
+	return k.Required || auth != "" && k.RequiredWith(auth)
+}
+
+// Get returns the key's value in v as text, "" when it has none, or none that
+// has an effect. A list is joined by spaces, a map's pairs are k=v, sorted and
+// joined by commas.
 func (k Key[T]) Get(v T) string {
+	if p, ok := any(v).(Profile); ok && !k.hasEffect(p.Auth) {
+		return ""
+	}
 	switch f := k.field(&v).(type) {
 	case *string:
 		return *f
@@ -81,11 +109,18 @@ func (k Key[T]) Get(v T) string {
 }
 
 // set puts n's value in v. It returns what is wrong with it, as a phrase that
-// follows the key's name, or "". The phrase never holds the value.
-func (k Key[T]) set(v *T, n *node) (wrong string) {
+// follows the key's name, or "", and where. The phrase never holds the value.
+func (k Key[T]) set(v *T, n *node) (wrong string, at *node) {
 	if n.isNull() {
-		return "has no value"
+		return "has no value", n
 	}
+	if list, ok := k.field(v).(*[]string); ok {
+		return k.setList(list, n)
+	}
+	return k.setOne(v, n), n
+}
+
+func (k Key[T]) setOne(v *T, n *node) string {
 	switch f := k.field(v).(type) {
 	case *string:
 		return k.setText(f, n)
@@ -99,8 +134,6 @@ func (k Key[T]) set(v *T, n *node) (wrong string) {
 		*f = n.text == "true"
 	case *time.Duration:
 		return k.setDuration(f, n)
-	case *[]string:
-		return setList(f, n)
 	case *map[string]string:
 		return setMap(f, n)
 	}
@@ -144,22 +177,29 @@ func (k Key[T]) setDuration(f *time.Duration, n *node) string {
 	return ""
 }
 
-func setList(f *[]string, n *node) string {
+func (k Key[T]) setList(f *[]string, n *node) (wrong string, at *node) {
 	if n.kind != sequence || len(n.items) == 0 {
-		return "must be a list, such as [pass, show, cogtok]"
+		return "must be a list, such as " + k.Example, n
 	}
 	list := make([]string, 0, len(n.items))
 	for _, item := range n.items {
 		if item.kind != scalar || item.isNull() || strings.ContainsRune(item.text, 0) {
-			return "must be a list of texts"
+			return "must be a list of texts", n
+		}
+		if k.check != nil {
+			if wrong := k.check(item.text); wrong != "" {
+				return wrong, item
+			}
 		}
 		list = append(list, item.text)
 	}
-	if list[0] == "" {
-		return "must begin with the name of a program"
+	if k.whole != nil {
+		if wrong := k.whole(list); wrong != "" {
+			return wrong, n
+		}
 	}
 	*f = list
-	return ""
+	return "", n
 }
 
 func setMap(f *map[string]string, n *node) string {

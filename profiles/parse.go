@@ -113,8 +113,8 @@ func (p *parser) section(root *node, key string) *node {
 func setAll[T any](p *parser, keys []Key[T], v *T, m *node, where string) {
 	for _, k := range keys {
 		if n := m.value(k.Name); n != nil {
-			if wrong := k.set(v, n); wrong != "" {
-				p.problem(n, "", "%s%s %s", k.Name, where, wrong)
+			if wrong, at := k.set(v, n); wrong != "" {
+				p.problem(at, "", "%s%s %s", k.Name, where, wrong)
 			}
 		}
 	}

@@ -140,9 +140,9 @@ func TestParseErrors(t *testing.T) {
 		{head + "    usernme: x\n", `7:5: unknown key "usernme" in profile "p"; did you mean "username"?`},
 		{head + "    userPoolId: x\n", `7:5: unknown key "userPoolId" in profile "p"; did you mean "user_pool_id"?`},
 		{head + "    clinet-id: x\n", `7:5: unknown key "clinet-id" in profile "p"; did you mean "client_id"?`},
-		{head + "    domain: x\n", `7:5: unknown key "domain" in profile "p"`},
+		{head + "    domian: x\n", `7:5: unknown key "domian" in profile "p"; did you mean "domain"?`},
 		{head + "    \"a\\e[31m\": x\n", `7:5: unknown key "a�[31m" in profile "p"`},
-		{head + "    auth: browser\n", "7:11: auth of profile \"p\" must be srp, password or admin-password"},
+		{head + "    auth: sso\n", "7:11: auth of profile \"p\" must be srp, password, admin-password, choice, custom, browser or client-credentials"},
 		{head + "    auth: {a: b}\n", `7:11: auth of profile "p" must be text, not names and values`},
 		{head + "    token: ID\n", `7:12: token of profile "p" must be id or access; did you mean "id"?`},
 		{head + "    scheme: Bearer\n", `7:13: scheme of profile "p" must be none or bearer; did you mean "bearer"?`},
@@ -172,7 +172,7 @@ func TestParseErrors(t *testing.T) {
 		{head + "  q: {extends: pp}\n", `7:16: profile "q" extends "pp", but there is no such profile`},
 		{head + "  q: {extends: q}\n", `7:16: profile "q" extends itself: q → q`},
 		{head + "  q: {extends: [p]}\n", `7:16: extends of profile "q" must be text, not a list`},
-		{head + "  q: {extends: p, auth: x}\n", `7:25: auth of profile "q" must be srp, password or admin-password`},
+		{head + "  q: {extends: p, auth: x}\n", `7:25: auth of profile "q" must be srp, password, admin-password, choice, custom, browser or client-credentials`},
 		{head + "  q: {extends: p, aws_profile: x}\n", `7:32: aws_profile of profile "q" has no effect with auth: srp`},
 		// YAML.
 		{"version: 1\nprofiles:\n\tp: {}\n", "3:1: a tab can't indent a line"},
@@ -318,7 +318,11 @@ func TestSecretsRefused(t *testing.T) {
 		head + "    clientSecret: [" + marker + "]\n":                  "secret set p client-secret",
 		head + "    secret: |\n      " + marker + "\n":                 "secret set p password",
 		head + "    refresh_token: " + marker + "\n":                   "cogtok login p",
-		head + "    totp_seed: " + marker + "\n":                       "cogtok login p",
+		head + "    totp_seed: " + marker + "\n":                       "secret set p totp-seed",
+		head + "    totp_secret: " + marker + "\n":                     "secret set p totp-seed",
+		head + "    totpSecret: [" + marker + "]\n":                    "secret set p totp-seed",
+		head + "    otp-seed: " + marker + "\n":                        "secret set p totp-seed",
+		head + "    MFA_SECRET: " + marker + "\n":                      "secret set p totp-seed",
 		head + "    client_metadata: {password: " + marker + "}\n":     "secret set p password",
 		head + "    nested: [{deeper: {password: " + marker + "}}]\n":  "secret set p password",
 		"version: 1\npassword: " + marker + "\n":                       "secret set NAME password",
@@ -350,13 +354,16 @@ func TestSecretsRefused(t *testing.T) {
 func TestValuesNotRepeated(t *testing.T) {
 	const marker = "hunter2MARKER"
 	values := []string{marker, "*" + marker, "&" + marker + " x", "!" + marker + " x", "[" + marker, "\"" + marker, "{" + marker + ": 1}",
-		"'" + marker + "' x", "@" + marker, "\"\\q" + marker + "\"", "http://u:" + marker + "@x", marker + ": " + marker, "| " + marker, "%" + marker}
+		"[" + marker + "\\, " + marker + "\\]", "'" + marker + "' x", "@" + marker, "\"\\q" + marker + "\"", "http://u:" + marker + "@x", marker + ": " + marker, "| " + marker, "%" + marker}
 	for _, k := range Keys {
 		if k.Name == keyExtends {
 			continue // it names a profile
 		}
 		for _, v := range values {
 			text := strings.Replace(head, "    "+k.Name+":", "    # ", 1) + "    " + k.Name + ": " + v + "\n"
+			if k.Name != keyAuth {
+				text += "    auth: " + authFor(k) + "\n"
+			}
 			if _, err := Parse("c.yaml", []byte(text)); err != nil && strings.Contains(err.Error(), marker) {
 				t.Errorf("%q: %v", text, err)
 			}

@@ -14,9 +14,10 @@ func (p *parser) profile(name string) {
 	p.known(own.value, keyNames(Keys), " in profile "+quote(name))
 	parents, sound := p.parents(name)
 	settings := p.settings(name, parents)
-	if sound && len(parents) == 0 {
-		p.required(name, own)
+	if sound {
+		p.required(name, own, parents, settings)
 	}
+	p.effective(name, own, settings)
 	var profile Profile
 	for _, k := range Keys {
 		n := settings[k.Name]
@@ -24,10 +25,10 @@ func (p *parser) profile(name string) {
 			continue
 		}
 		// An inherited value's fault was told where it stands.
-		if wrong := k.set(&profile, n); wrong != "" {
+		if wrong, at := k.set(&profile, n); wrong != "" {
 			sound = false
 			if n == own.value.value(k.Name) {
-				p.problem(n, "", "%s of profile %s %s", k.Name, quote(name), wrong)
+				p.problem(at, "", "%s of profile %s %s", k.Name, quote(name), wrong)
 			}
 		}
 	}
@@ -93,23 +94,63 @@ func (p *parser) settings(name string, parents []string) map[string]*node {
 	return settings
 }
 
+// authOf returns the value of `auth`, "" when it isn't one of them.
+func authOf(settings map[string]*node) string {
+	switch n := settings[keyAuth]; {
+	case n == nil:
+		return AuthSRP
+	case slices.Contains(auths, n.text):
+		return n.text
+	}
+	return ""
+}
+
+// effective refuses keys of the profile that have no effect with its `auth`.
+// Those that are inherited are dropped: a test user of an admin's profile may
+// sign in otherwise.
+func (p *parser) effective(name string, own *entry, settings map[string]*node) {
+	auth := authOf(settings)
+	for _, k := range Keys {
+		if settings[k.Name] == nil || auth == "" || k.hasEffect(auth) {
+			continue
+		}
+		delete(settings, k.Name)
+		if at := own.value.value(k.Name); at != nil {
+			p.problem(at, "delete it, or set auth: "+oneOf(k.only), "%s of profile %s has no effect with auth: %s", k.Name, quote(name), auth)
+		}
+	}
+}
+
 // complete fills in the defaults and checks what concerns several keys.
 func (p *parser) complete(profile *Profile, own *entry, settings map[string]*node) bool {
 	if settings[keyUserPoolID] == nil {
 		return false
 	}
 	before := len(p.problems)
+	p.setDefaults(profile)
+	p.checkRegion(profile, settings)
+	p.checkFIPS(profile, own, settings)
+	p.checkToken(profile, own)
+	p.checkOpenID(profile, own)
+	return len(p.problems) == before
+}
+
+func (p *parser) setDefaults(profile *Profile) {
 	setDefault(&profile.Auth, AuthSRP)
-	setDefault(&profile.Token, "id")
+	setDefault(&profile.Token, tokenID)
 	setDefault(&profile.Scheme, SchemeNone)
 	setDefault(&profile.Store, p.config.Store)
 	prefix, _, _ := strings.Cut(profile.UserPoolID, "_")
 	setDefault(&profile.Region, prefix)
 	profile.Endpoint = normalEndpoint(profile.Endpoint)
-	p.checkRegion(profile, settings)
-	p.checkFIPS(profile, own, settings)
-	p.checkAWSProfile(profile, own)
-	return len(p.problems) == before
+	profile.Domain = normalEndpoint(domainURL(profile.Domain))
+	if profile.Auth != AuthBrowser {
+		return
+	}
+	setDefault(&profile.LoginHint, profile.Username)
+	if profile.RedirectURLs == nil {
+		profile.RedirectURLs = []string{defaultRedirectURL}
+	}
 }
 
 func setDefault(field *string, value string) {
@@ -119,17 +160,24 @@ func setDefault(field *string, value string) {
 }
 
 // required tells of keys that the profile lacks, but not of those that it has
-// with a slip in the name. A profile that extends another lacks none that the
-// other has.
-func (p *parser) required(name string, own *entry) {
+// with a slip in the name, and not of those that its parent lacks too, which is
+// told there.
+func (p *parser) required(name string, own *entry, parents []string, settings map[string]*node) {
 	meant := map[string]bool{}
-	for _, e := range own.value.entries {
-		if _, known := find(Keys, e.key.text); !known {
-			meant[Nearest(e.key.text, keyNames(Keys))] = true
+	for key := range settings {
+		if _, known := find(Keys, key); !known {
+			meant[Nearest(key, keyNames(Keys))] = true
 		}
 	}
+	var inherited map[string]*node
+	if len(parents) > 0 {
+		inherited = p.settings(parents[0], parents[1:])
+	}
 	for _, k := range Keys {
-		if k.Required && own.value.value(k.Name) == nil && !meant[k.Name] {
+		if meant[keyAuth] && !k.Required {
+			continue // which keys it needs is not known
+		}
+		if k.lacking(settings) && !meant[k.Name] && (inherited == nil || !k.lacking(inherited)) {
 			p.problem(own.key, "add a line such as: "+k.Name+": "+k.Example, "profile %s has no %s", quote(name), k.Name)
 		}
 	}
@@ -164,17 +212,4 @@ func (p *parser) checkFIPS(profile *Profile, own *entry, settings map[string]*no
 	if profile.FIPS && profile.Endpoint != "" && at != nil {
 		p.problem(at, "delete one of them", "profile %s has both fips and endpoint", quote(profile.Name))
 	}
-}
-
-// checkAWSProfile refuses aws_profile where it would have no effect. One that is
-// inherited is dropped: a test user of an admin's profile may sign in otherwise.
-func (p *parser) checkAWSProfile(profile *Profile, own *entry) {
-	if profile.Auth == AuthAdminPassword || profile.AWSProfile == "" {
-		return
-	}
-	if at := own.value.value(keyAWSProfile); at != nil {
-		p.problem(at, "delete it, or set auth: "+AuthAdminPassword,
-			"aws_profile of profile %s has no effect with auth: %s", quote(profile.Name), profile.Auth)
-	}
-	profile.AWSProfile = ""
 }

@@ -4,6 +4,7 @@ package profiles
 const (
 	hintPassword     = "delete the line and run: cogtok secret set %s password"
 	hintClientSecret = "delete the line and run: cogtok secret set %s client-secret"
+	hintTOTPSeed     = "delete the line and run: cogtok secret set %s totp-seed"
 	hintLogin        = "delete the line and run: cogtok login %s"
 	hintPassphrase   = "delete the line; cogtok asks for it, or runs passphrase_command"
 	hintAWS          = "delete the line; AWS keys belong in ~/.aws, and aws_profile names them"
@@ -19,8 +20,8 @@ var secretKeys = map[string]string{
 	"clientsecretkey": hintClientSecret, "appsecret": hintClientSecret,
 	"refreshtoken": hintLogin, "accesstoken": hintLogin, "idtoken": hintLogin,
 	"devicepassword": hintLogin, "devicesecret": hintLogin,
-	"totpseed": hintLogin, "totpsecret": hintLogin, "totp": hintLogin, "otpseed": hintLogin,
-	"mfaseed": hintLogin, "mfasecret": hintLogin,
+	"totpseed": hintTOTPSeed, "totpsecret": hintTOTPSeed, "totp": hintTOTPSeed, "otpseed": hintTOTPSeed,
+	"otpsecret": hintTOTPSeed, "mfaseed": hintTOTPSeed, "mfasecret": hintTOTPSeed,
 	"passphrase":         hintPassphrase,
 	"awssecretaccesskey": hintAWS, "secretaccesskey": hintAWS, "awssessiontoken": hintAWS, "sessiontoken": hintAWS,
 }

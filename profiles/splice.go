@@ -135,7 +135,7 @@ func (n *node) shift(line, by int) {
 	}
 }
 
-// render returns the lines of a mapping in block style.
+// render returns the lines of a mapping in block style, lists in brackets.
 func render(m *node, indent, step int) []string {
 	var lines []string
 	for _, e := range m.entries {
@@ -145,6 +145,8 @@ func render(m *node, indent, step int) []string {
 			lines = append(lines, line+" {}")
 		case e.value.kind == mapping:
 			lines = append(append(lines, line), render(e.value, indent+step, step)...)
+		case e.value.kind == sequence:
+			lines = append(lines, line+" "+listText(e.value.items))
 		default:
 			lines = append(lines, line+" "+valueText(e.key.text, e.value.text))
 		}
@@ -167,6 +169,17 @@ func scalarText(s string) string {
 		return s
 	}
 	return strconv.Quote(strings.ToValidUTF8(s, "\ufffd"))
+}
+
+// listText writes a list as people do: [openid, api/read].
+func listText(items []*node) string {
+	texts := make([]string, len(items))
+	for i, item := range items {
+		if texts[i] = scalarText(item.text); texts[i] == item.text && !isPlainItem(item.text) {
+			texts[i] = strconv.Quote(item.text)
+		}
+	}
+	return "[" + strings.Join(texts, ", ") + "]"
 }
 
 func notPrintable(r rune) bool { return !unicode.IsPrint(r) }

@@ -1,6 +1,9 @@
 package profiles
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // The keys that the code names, apart from the tables.
 const (
@@ -13,7 +16,23 @@ const (
 	keyRegion     = "region"
 	keyEndpoint   = "endpoint"
 	keyFIPS       = "fips"
-	keyAWSProfile = "aws_profile"
+	keyUsername   = "username"
+	keyAuth       = "auth"
+	keyToken      = "token"
+	keyScopes     = "scopes"
+)
+
+const (
+	tokenID     = "id"
+	tokenAccess = "access"
+)
+
+// The values of `auth`: all, those that go through the user pools API, and
+// those that go through the OAuth endpoints.
+var (
+	auths      = slices.Concat(apiAuths, oauthAuths)
+	apiAuths   = []string{AuthSRP, AuthPassword, AuthAdminPassword, AuthChoice, AuthCustom}
+	oauthAuths = []string{AuthBrowser, AuthClientCredentials}
 )
 
 // Keys are the keys of a profile, in the order of `profile show`.
@@ -27,13 +46,13 @@ var Keys = []Key[Profile]{
 	{Name: "client_id", Example: "1h57kf5cpq17m0eml12example", Required: true, check: checkClientID,
 		Help:  "the app client's ID",
 		field: func(p *Profile) any { return &p.ClientID }},
-	{Name: "username", Example: "rob@example.com", Required: true, check: checkUsername,
+	{Name: keyUsername, Example: "rob@example.com", only: slices.Concat(apiAuths, []string{AuthBrowser}), needed: apiAuths, check: checkUsername,
 		Help:  "who signs in: a username, or an alias such as an email address",
 		field: func(p *Profile) any { return &p.Username }},
-	{Name: "auth", Example: "password", Choices: []string{AuthSRP, AuthPassword, AuthAdminPassword},
+	{Name: keyAuth, Example: "password", Choices: auths,
 		Help:  "how to sign in; the app client must allow it",
 		field: func(p *Profile) any { return &p.Auth }},
-	{Name: "token", Example: "access", Choices: []string{"id", "access"},
+	{Name: keyToken, Example: "access", Choices: []string{tokenID, tokenAccess},
 		Help:  "the token that \"cogtok token\" prints",
 		field: func(p *Profile) any { return &p.Token }},
 	{Name: "scheme", Example: "bearer", Choices: []string{SchemeNone, SchemeBearer},
@@ -51,9 +70,37 @@ var Keys = []Key[Profile]{
 	{Name: keyFIPS, Example: "true",
 		Help:  "use AWS's FIPS endpoint; the default in us-gov regions",
 		field: func(p *Profile) any { return &p.FIPS }},
-	{Name: keyAWSProfile, Example: "ops", check: checkAWSProfile,
+	{Name: "aws_profile", Example: "ops", only: []string{AuthAdminPassword}, check: checkAWSProfile,
 		Help:  "the profile of ~/.aws that signs the requests of admin-password",
 		field: func(p *Profile) any { return &p.AWSProfile }},
+	{Name: "preferred_challenge", Example: ChallengeEmailOTP, only: []string{AuthChoice}, NoDefault: true,
+		Choices: []string{ChallengePasswordSRP, ChallengePassword, ChallengeEmailOTP, ChallengeSMSOTP},
+		Help:    "the first factor that choice uses, instead of asking which",
+		field:   func(p *Profile) any { return &p.PreferredChallenge }},
+	{Name: "custom_srp", Example: "true", only: []string{AuthCustom},
+		Help:  "prove the password by SRP before the challenges of custom",
+		field: func(p *Profile) any { return &p.CustomSRP }},
+	{Name: "totp_command", Example: "[pass, otp, cognito]", only: apiAuths, whole: checkCommand,
+		Help:  "a program and its arguments that print the code of the authenticator app, instead of asking",
+		field: func(p *Profile) any { return &p.TOTPCommand }},
+	{Name: "domain", Example: "myapp.auth.us-east-1.amazoncognito.com", only: oauthAuths, check: checkDomain,
+		Help:  "the host or URL of managed login, where it isn't the one that the user pool tells",
+		field: func(p *Profile) any { return &p.Domain }},
+	{Name: "redirect_urls", Example: "[http://localhost:8400/callback]", only: []string{AuthBrowser}, check: checkRedirectURL, whole: distinct(20),
+		Help:  "where the browser comes back to, as registered with the app client; the first whose port is free is used",
+		field: func(p *Profile) any { return &p.RedirectURLs }},
+	{Name: keyScopes, Example: "[openid, orders/read]", only: oauthAuths, check: checkScope, whole: distinct(50),
+		Help:  "the scopes to ask for; without it, all of the app client's",
+		field: func(p *Profile) any { return &p.Scopes }},
+	{Name: "identity_provider", Example: "Google", only: []string{AuthBrowser}, check: checkIdentityProvider,
+		Help:  "the identity provider to sign in with, instead of asking which",
+		field: func(p *Profile) any { return &p.IdentityProvider }},
+	{Name: "login_hint", Example: "rob@example.com", only: []string{AuthBrowser}, check: checkLoginHint,
+		Help:  "what the sign-in page has filled in, where that isn't username",
+		field: func(p *Profile) any { return &p.LoginHint }},
+	{Name: "prompt", Example: "login", only: []string{AuthBrowser}, NoDefault: true, Choices: []string{"login", "select_account", "consent"},
+		Help:  "what the sign-in page asks even if the browser is signed in",
+		field: func(p *Profile) any { return &p.Prompt }},
 	{Name: "client_metadata", Example: "{team: blue}",
 		Help:  "names and texts that the pool's Lambda triggers get",
 		field: func(p *Profile) any { return &p.ClientMetadata }},
@@ -73,7 +120,7 @@ var FileKeys = []Key[Config]{
 	{Name: "store", Example: StoreFile, Choices: stores,
 		Help:  "where secrets rest: the system's keychain, a sealed file, or the agent's memory alone",
 		field: func(c *Config) any { return &c.Store }},
-	{Name: "passphrase_command", Example: "[pass, show, cogtok]",
+	{Name: "passphrase_command", Example: "[pass, show, cogtok]", whole: checkCommand,
 		Help:  "a program and its arguments that print the passphrase of the file store, instead of asking",
 		field: func(c *Config) any { return &c.PassphraseCommand }},
 }

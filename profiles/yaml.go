@@ -91,17 +91,30 @@ func decode(dec *yaml.Decoder, n *yaml.Node) (err error) {
 
 // isPlain reports whether s, written after "key: " without quotes, is that text
 // to every reader of YAML.
-func isPlain(s string) bool {
+func isPlain(s string) bool { return isPlainText(onlyValue("k: "+s+"\n"), s) }
+
+// isPlainItem reports the same of s in a list, [s, s].
+func isPlainItem(s string) bool {
+	list := onlyValue("k: [" + s + ", " + s + "]\n")
+	return list != nil && list.Kind == yaml.SequenceNode && len(list.Content) == 2 &&
+		isPlainText(list.Content[0], s) && isPlainText(list.Content[1], s)
+}
+
+func isPlainText(n *yaml.Node, s string) bool {
+	return n != nil && n.Kind == yaml.ScalarNode && n.Style == 0 && n.Tag == "!!str" && n.Value == s && n.Anchor == ""
+}
+
+// onlyValue returns the value of the only key of a text, nil if it is something else.
+func onlyValue(text string) *yaml.Node {
 	var doc yaml.Node
-	if decode(yaml.NewDecoder(bytes.NewReader([]byte("k: "+s+"\n"))), &doc) != nil {
-		return false
+	if decode(yaml.NewDecoder(bytes.NewReader([]byte(text))), &doc) != nil {
+		return nil
 	}
 	root := doc.Content[0]
 	if root.Kind != yaml.MappingNode || len(root.Content) != 2 {
-		return false
+		return nil
 	}
-	v := root.Content[1]
-	return v.Kind == yaml.ScalarNode && v.Style == 0 && v.Tag == "!!str" && v.Value == s && v.Anchor == ""
+	return root.Content[1]
 }
 
 type converter struct {

@@ -8,11 +8,13 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/internal/totp"
 	"github.com/cogtok/cogtok/profiles"
 	"github.com/cogtok/cogtok/store"
 )
@@ -20,12 +22,16 @@ import (
 // The marks of secrets: nothing that is written or said may hold one.
 const (
 	rightPassword = "MARK-password-right"
+	totpSeed      = "JVAVESZNONSWKZBN" // base32 of "MARK-seed-"
 	wrongPassword = "MARK-password-wrong"
 )
 
 // A pool stands in for a Provider with a user pool behind it.
 type pool struct {
-	device string // this machine's key
+	device string   // this machine's key; with it no code is asked for
+	codes  []string // that were made without asking
+	asked  []string // the scopes of each token for the app client
+	login  Login    // the last one
 
 	now    func() time.Time // the server's clock
 	life   time.Duration
@@ -63,6 +69,7 @@ func jwtFor(p profiles.Profile, use string, iat time.Time, life time.Duration) s
 		claims["aud"], claims["cognito:username"] = p.ClientID, p.Username
 	} else {
 		claims["client_id"], claims["username"] = p.ClientID, p.Username
+		claims["scope"] = strings.Join(p.Scopes, " ")
 	}
 	body, _ := json.Marshal(claims)
 	return "e30." + base64.RawURLEncoding.EncodeToString(body) + ".c2ln"
@@ -75,6 +82,10 @@ func (f *pool) issue(p profiles.Profile, old Grant) Grant {
 	g := old
 	g.IDToken = jwtFor(p, agent.TypeID, now, f.life)
 	g.AccessToken = jwtFor(p, agent.TypeAccess, now, f.life)
+	if !p.HasUser() {
+		f.asked = append(f.asked, strings.Join(p.Scopes, " "))
+		return Grant{AccessToken: g.AccessToken}
+	}
 	if f.rotate || old.RefreshToken.Empty() {
 		delete(f.valid, old.RefreshToken.Reveal())
 		token := fmt.Sprintf("MARK-refresh-%d", f.issued)
@@ -98,6 +109,14 @@ func (f *pool) wait(ctx context.Context) error {
 }
 
 func (f *pool) SignIn(ctx context.Context, p profiles.Profile, l Login) (SignedIn, error) {
+	if p.UsesOAuth() {
+		return f.oauth(ctx, p, l)
+	}
+	f.set(func() { f.login = l })
+	if l.Reset {
+		f.set(func() { f.password = f.change })
+		l.Password = func(context.Context) (agent.Secret, error) { return agent.NewSecret(f.change), nil }
+	}
 	password, err := l.Password(ctx)
 	if err != nil {
 		return SignedIn{}, err
@@ -122,11 +141,21 @@ func (f *pool) SignIn(ctx context.Context, p profiles.Profile, l Login) (SignedI
 		in.NewPassword = agent.NewSecret(f.change)
 		f.set(func() { f.password = f.change })
 	}
-	if f.mfa {
-		if l.Prompter == nil {
+	if f.mfa && f.device == "" {
+		code, err := l.Code(ctx)
+		switch {
+		case err != nil:
+			return in, err
+		case !code.Empty() && code.Reveal() == f.wantCode():
+			f.set(func() { f.codes = append(f.codes, code.Reveal()) })
+			in.Grant = f.issue(p, Grant{})
+			return in, nil
+		case !code.Empty():
+			return in, agent.Errorf(agent.KindCodeWrong, "the code is wrong")
+		case l.Prompter == nil:
 			return in, agent.Errorf(agent.KindPromptNeeded, "a code is needed")
 		}
-		code, err := l.Prompter.Ask(ctx, agent.Prompt{Kind: agent.PromptMFA, Text: "Code"})
+		code, err = l.Prompter.Ask(ctx, agent.Prompt{Kind: agent.PromptMFA, Text: "Code"})
 		if err != nil {
 			return in, err
 		}
@@ -136,8 +165,29 @@ func (f *pool) SignIn(ctx context.Context, p profiles.Profile, l Login) (SignedI
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	in.Grant = f.issue(p, Grant{})
+	in.Grant = f.issue(p, Grant{DeviceKey: f.device})
 	return in, nil
+}
+
+// oauth signs in by a browser, or gets the app client's own token.
+func (f *pool) oauth(ctx context.Context, p profiles.Profile, l Login) (SignedIn, error) {
+	f.set(func() { f.signIns++ })
+	if p.HasUser() {
+		if l.Prompter == nil {
+			return SignedIn{}, agent.Errorf(agent.KindPromptNeeded, "a browser is needed")
+		}
+		if _, err := l.Prompter.Ask(ctx, agent.Prompt{Kind: agent.PromptBrowser, Text: "Sign in", URL: "https://example.com"}); err != nil {
+			return SignedIn{}, err
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return SignedIn{Grant: f.issue(p, Grant{})}, nil
+}
+
+func (f *pool) wantCode() string {
+	seed, _ := totp.ParseSeed(totpSeed)
+	return totp.Code(seed, f.now())
 }
 
 func (f *pool) Refresh(ctx context.Context, p profiles.Profile, secret agent.Secret, g Grant) (Grant, error) {
@@ -156,6 +206,9 @@ func (f *pool) Refresh(ctx context.Context, p profiles.Profile, secret agent.Sec
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if !p.HasUser() {
+		return f.issue(p, g), nil
+	}
 	if !f.valid[g.RefreshToken.Reveal()] {
 		return Grant{}, agent.Errorf(agent.KindLoginRequired, "sign-in needed: the refresh token was revoked")
 	}
@@ -188,7 +241,9 @@ func (f *pool) SignOutEverywhere(_ context.Context, _ profiles.Profile, g Grant)
 	return f.fail
 }
 
-func (f *pool) LogoutURL(context.Context, profiles.Profile) (string, error) { return "", nil }
+func (f *pool) LogoutURL(context.Context, profiles.Profile) (string, error) {
+	return "https://example.com/logout", nil
+}
 
 func (f *pool) Devices(context.Context, profiles.Profile, Grant) ([]agent.Device, error) {
 	f.mu.Lock()

@@ -76,6 +76,9 @@ type wanted struct {
 // want works out what a request asks for. Kind: KindUsage.
 func want(p profiles.Profile, r agent.TokenRequest) (wanted, error) {
 	w := wanted{kind: r.Type, force: r.Force, sessionOnly: r.SessionOnly, minTTL: p.MinTTL, given: p.MinTTL > 0}
+	if w.kind == "" && len(r.Scopes) > 0 {
+		w.kind = agent.TypeAccess // an ID token has none
+	}
 	if w.kind == "" {
 		w.kind = p.Token
 	}
@@ -83,8 +86,11 @@ func want(p profiles.Profile, r agent.TokenRequest) (wanted, error) {
 		return wanted{}, agent.Errorf(agent.KindUsage, "profile %s: the type of a token is id or access", p.Name)
 	}
 	if w.kind == agent.TypeID && !p.GivesIDToken() {
-		return wanted{}, agent.Errorf(agent.KindUsage, "profile %s: its sign-in gives no ID token, only an access token", p.Name).
-			WithHint("run: cogtok token %s --type access, or set `token: access` in the profile", p.Name)
+		e := agent.Errorf(agent.KindNoIDToken, "profile %s: its sign-in gives no ID token, only an access token", p.Name)
+		if p.Auth == profiles.AuthBrowser {
+			return wanted{}, e.WithHint("add openid to `scopes` in the profile, or run: cogtok token %s --type access", p.Name)
+		}
+		return wanted{}, e.WithHint("run: cogtok token %s --type access, or set `token: access` in the profile", p.Name)
 	}
 	if r.MinTTL != nil {
 		if *r.MinTTL < 0 || *r.MinTTL > int64(maxMinTTL/time.Second) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -55,6 +56,7 @@ type Keeper struct {
 	sessions      map[string]*session     // by store and SessionID
 	keyholes      map[string]*keyhole     // by store
 	clientSecrets map[string]agent.Secret // by profile name, store and owner
+	scoped        []string                // keys of the sessions that makeRoom counts, oldest first
 	codeSteps     map[string]int64        // by userKey: the step of the last code that was made
 	secretChanges int                     // so that a secret that was read before a change isn't kept
 }
@@ -175,6 +177,26 @@ func (k *Keeper) session(p profiles.Profile) *session {
 	}
 	return s
 }
+
+// makeRoom is called before a session for scopes that somebody asks for by name.
+// So that asking for ever others doesn't fill the memory, the oldest goes.
+func (k *Keeper) makeRoom(key string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if slices.Contains(k.scoped, key) {
+		return
+	}
+	if len(k.scoped) == maxScopedSessions {
+		if oldest := k.sessions[k.scoped[0]]; oldest != nil && oldest.idle() {
+			delete(k.sessions, k.scoped[0])
+		}
+		k.scoped = k.scoped[1:]
+	}
+	k.scoped = append(k.scoped, key)
+}
+
+// maxScopedSessions is how many sessions for scopes that were asked for are held.
+const maxScopedSessions = 64
 
 func sessionKey(p profiles.Profile) string { return p.Store + "\n" + p.SessionID() }
 

@@ -24,6 +24,7 @@ type record struct {
 	Session           string    `json:"session"` // profiles.Profile.SessionID
 	Subject           string    `json:"sub,omitempty"`
 	Username          string    `json:"username,omitempty"`
+	Name              string    `json:"name,omitempty"` // of the user, for people
 	RefreshToken      string    `json:"refresh_token,omitempty"`
 	FirstRefreshToken string    `json:"first_refresh_token,omitempty"`
 	SignedInAt        time.Time `json:"signed_in_at,omitzero"`

@@ -148,7 +148,7 @@ func (s *session) end(ctx context.Context, p profiles.Profile, r record, why err
 	reason := strings.TrimPrefix(agent.AsError(why).Message, "profile "+p.Name+": ")
 	s.keeper.cfg.Logf("session: profile %s: %s", p.Name, reason)
 	ended := record{
-		Version: 1, Session: s.id, Username: r.Username, Subject: r.Subject,
+		Version: 1, Session: s.id, Username: r.Username, Name: r.Name, Subject: r.Subject,
 		SignedInAt: r.SignedInAt, NeedsPerson: r.NeedsPerson, Ended: reason,
 	}
 	s.mu.Lock()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cogtok/cogtok/agent"
 	"github.com/cogtok/cogtok/internal/jwt"
+	"github.com/cogtok/cogtok/internal/printable"
 	"github.com/cogtok/cogtok/profiles"
 	"github.com/cogtok/cogtok/store"
 )
@@ -123,6 +124,7 @@ func (s *session) loadAnyway(ctx context.Context) error {
 type accepted struct {
 	tokens  map[string]held
 	subject string
+	name    string // of the user, for people; empty where the tokens tell none
 }
 
 // accept decodes the tokens of a grant and checks that they are what the
@@ -146,6 +148,7 @@ func accept(p profiles.Profile, g Grant, subject string, asked instant) (accepte
 		}
 		a.tokens[kind], a.subject = h, h.claims.Subject
 	}
+	a.name = nameOf(a.tokens[agent.TypeID].claims)
 	if len(a.tokens) == 0 {
 		return accepted{}, agent.Errorf(agent.KindService, "the user pool gave no token")
 	}
@@ -153,6 +156,16 @@ func accept(p profiles.Profile, g Grant, subject string, asked instant) (accepte
 		return accepted{}, errOtherUser
 	}
 	return a, nil
+}
+
+// nameOf returns what a person is known by: a username may be a row of digits.
+func nameOf(id jwt.Claims) string {
+	for _, claim := range []string{"email", "preferred_username", "cognito:username"} {
+		if name, _ := id.Raw[claim].(string); name != "" {
+			return printable.Limit(name, 128)
+		}
+	}
+	return ""
 }
 
 var errOtherUser = agent.Errorf(agent.KindUnexpectedIdentity, "the user pool gave a token of another user")

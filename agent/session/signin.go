@@ -91,7 +91,7 @@ func (t *signIn) keep(ctx context.Context, in SignedIn) error {
 	if err != nil {
 		return err
 	}
-	r := record{Version: 1, Session: s.id, Subject: a.subject, NeedsPerson: t.more && !in.DeviceRemembered}.with(g)
+	r := record{Version: 1, Session: s.id, Subject: a.subject, Name: a.name, NeedsPerson: t.more && !in.DeviceRemembered}.with(g)
 	if r.SignedInAt.IsZero() {
 		r.SignedInAt = s.keeper.now().wall.UTC()
 	}

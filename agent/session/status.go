@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -80,6 +81,9 @@ func (k *Keeper) statusOf(p profiles.Profile) agent.ProfileStatus {
 	st.State = s.state(p, k.locked(p), out)
 	st.Subject = s.record.Subject
 	st.Unpersisted = s.unsaved != nil
+	if st.State == agent.StateSignedIn {
+		st.SignedInAs = cmp.Or(s.record.Name, s.record.Username)
+	}
 	if !s.record.SignedInAt.IsZero() && st.State == agent.StateSignedIn {
 		t := s.record.SignedInAt
 		st.SignedInAt = &t

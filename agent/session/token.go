@@ -19,12 +19,16 @@ func (k *Keeper) Token(ctx context.Context, c agent.Caller, r agent.TokenRequest
 	if err != nil {
 		return agent.Token{}, err
 	}
+	own := sessionKey(p)
 	if p, err = withScopes(p, r.Scopes); err != nil {
 		return agent.Token{}, err
 	}
 	w, err := want(p, r)
 	if err != nil {
 		return agent.Token{}, err
+	}
+	if sessionKey(p) != own {
+		k.makeRoom(sessionKey(p))
 	}
 	s := k.session(p)
 	h, warning, err := s.find(ctx, c, p, w)

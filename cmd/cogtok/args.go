@@ -132,7 +132,7 @@ func (c *call) environment(environ []string) bool {
 			fill(&c.socket, value)
 		case "CONFIG":
 			fill(&c.config, value)
-		case "NO_INPUT", "LOG": // nothing is asked here, and LOG is the agent's
+		case "NO_INPUT", "NO_BROWSER", "LOG": // nothing is asked or opened here, and LOG is the agent's
 		case "TOKEN", "ID_TOKEN", "ACCESS_TOKEN", "EXPIRES_AT": // set by `cogtok exec` for its command
 		default:
 			return false

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -131,7 +132,7 @@ func (s *scene) raw(request string) (status int, answer string) {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", "127.0.0.1:"+s.url.Port())
 	if err != nil {
-		s.t.Fatal(err)
+		return 0, err.Error()
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
@@ -232,6 +233,33 @@ func (s *scene) answered(p Page, do func()) {
 	<-done
 }
 
+// Who says nothing makes room for others: the oldest goes first. One that waits
+// for its page is not among them.
+func TestSilentMakeRoom(t *testing.T) {
+	s := newScene(t)
+	page := make(chan int, 1)
+	go func() { status, _ := s.raw(s.request("GET", "/callback?"+s.good(), s.url.Host, "")); page <- status }()
+	c := <-s.server.Callbacks
+	var conns []net.Conn
+	for range maxSilent + 1 {
+		conn, err := net.Dial("tcp", "127.0.0.1:"+s.url.Port())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conns = append(conns, conn)
+	}
+	_ = conns[0].SetReadDeadline(time.Now().Add(headerTimeout / 2)) // it is cut before its time is over
+	var timeout net.Error
+	if _, err := conns[0].Read(make([]byte, 1)); err == nil || errors.As(err, &timeout) && timeout.Timeout() {
+		t.Errorf("the oldest is still there: %v", err)
+	}
+	c.Answer(t.Context(), Page{Status: 200, Heading: "done"})
+	if status := <-page; status != 200 {
+		t.Errorf("the one that waits got %d", status)
+	}
+}
+
 // Of two right ones in a row the first counts, while it waits for its page too.
 func TestTwoInARow(t *testing.T) {
 	s := newScene(t)
@@ -260,8 +288,9 @@ func TestIPv6(t *testing.T) {
 	}
 	s := newScene(t)
 	s.answered(Page{Status: 200, Heading: "done"}, func() {
-		client := &http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) {
-			return net.Dial("tcp", "[::1]:"+s.url.Port())
+		client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var dialer net.Dialer
+			return dialer.DialContext(ctx, "tcp", "[::1]:"+s.url.Port())
 		}}}
 		response, err := client.Get(s.url.String() + "?" + s.good())
 		if err != nil {

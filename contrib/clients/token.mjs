@@ -9,7 +9,11 @@ const agent = connect(COGTOK_SOCKET || `${folder}/agent.sock`);
 const send = (message) => agent.write(JSON.stringify({ jsonrpc: "2.0", ...message }) + "\n");
 const fail = (code, ...text) => (console.error(...text), process.exit(Math.max(code, 1)));
 
-function ask(id, { text, echo }) {
+function ask(id, { kind, text, echo, url }) {
+  if (kind === "browser") { // the browser tells the agent when it is done; here nothing is pasted
+    console.error(`${text}:\n${url}`);
+    return send({ id, result: { answer: "" } });
+  }
   process.stderr.write(text + ": ");
   const terminal = createInterface({ input: process.stdin, output: echo ? process.stderr : undefined, terminal: process.stdin.isTTY });
   const declined = () => send({ id, error: { code: 3, message: "no answer" } });

@@ -5,7 +5,9 @@ import getpass, json, os, socket, sys
 def send(**message):
     print(json.dumps({"jsonrpc": "2.0", **message}), file=wire, flush=True)
 
-def ask(text, echo, **_):
+def ask(text, echo, kind, url="", **_):
+    if kind == "browser":  # the browser tells the agent when it is done; here nothing is pasted
+        return print(text + ":", url, sep="\n", file=sys.stderr) or "\n"
     if sys.stdin.isatty() and not echo:
         return getpass.getpass(text + ": ") + "\n"
     print(text, end=": ", file=sys.stderr, flush=True)

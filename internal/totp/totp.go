@@ -18,6 +18,10 @@ import (
 // Step is for how long a code is shown.
 const Step = 30 * time.Second
 
+// minSeed is the shortest seed that services give out, in bytes. RFC 4226 wants
+// 16; what is shorter than 10 is a word that happens to be base32.
+const minSeed = 10
+
 // ErrSeed means that a text is no seed. It never quotes the text.
 var ErrSeed = errors.New("not a seed in base32")
 
@@ -31,7 +35,7 @@ func ParseSeed(text string) ([]byte, error) {
 		return unicode.ToUpper(r)
 	}, text)
 	seed, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(clean)
-	if err != nil || len(seed) == 0 {
+	if err != nil || len(seed) < minSeed {
 		return nil, ErrSeed
 	}
 	return seed, nil

@@ -26,7 +26,7 @@ func TestParseSeed(t *testing.T) {
 			t.Errorf("%q: %q, %v", text, seed, err)
 		}
 	}
-	for _, text := range []string{"", " =", "GEZDGNB1", "0", "ÄÄÄÄÄÄÄÄ", "https://example.com"} {
+	for _, text := range []string{"", " =", "GEZDGNB1", "hello world", "0", "ÄÄÄÄÄÄÄÄ", "https://example.com"} {
 		if _, err := ParseSeed(text); err != ErrSeed {
 			t.Errorf("%q: %v", text, err)
 		}

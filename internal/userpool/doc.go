@@ -30,6 +30,16 @@
 // REFRESH_TOKEN_AUTH with rotation; members of a wrong type, missing or against
 // the API model's constraints. Members that the model doesn't have are ignored.
 //
+// Choice-based sign-in (USER_AUTH) offers what the pool allows and the user has,
+// and codes or passkeys only where no MFA follows. CUSTOM_AUTH runs triggers that
+// are functions (PoolConfig.Custom). A pool that tracks devices ties each refresh
+// token to the device of its sign-in: it refuses a device that isn't confirmed,
+// another one or none, and all refreshing after an ADMIN_ flow; a remembered
+// device has to prove itself. Codes to reset a password or to confirm a sign-up
+// end by time, by a newer code and after a handful of tries. Users who don't exist
+// get made-up answers, always the same ones for a name, where the app client
+// hides who exists.
+//
 // A domain refuses likewise: redirect URLs that aren't registered character by
 // character; scopes that the client doesn't have; PKCE other than S256, or half
 // of it; codes that were used, which ends what they gave, or are older than five
@@ -43,9 +53,11 @@
 //
 // # What is left out
 //
-// Sign-up, password reset and attribute changes through the API, remembered
-// devices, USER_AUTH and CUSTOM_AUTH beyond their refusals, Lambda triggers,
-// password history, quotas. Of managed login: sign-up, password reset, passkeys
-// and codes as first factors, the implicit flow, resource indicators (RFC 8707),
-// languages, TLS and custom domains. Nothing is kept when the process ends.
+// Attribute changes through the API, Lambda triggers but those of CUSTOM_AUTH,
+// passkeys beyond their challenge, which nobody can answer, the Session that
+// ConfirmSignUp gives to USER_AUTH, ForceAliasCreation, account recovery settings
+// but the default ones, the Admin* operations on devices and users, password
+// history, quotas. Of managed login: sign-up, password reset, passkeys and codes
+// as first factors, the implicit flow, resource indicators (RFC 8707), languages,
+// TLS and custom domains. Nothing is kept when the process ends.
 package userpool
