@@ -39,10 +39,11 @@ func forgetDevice(ctx context.Context, s *signIn) error {
 		return nil
 	}
 	for _, name := range []string{s.login.KnownAs, s.username} {
-		if name != "" {
-			if err := s.login.Devices.Forget(ctx, name); err != nil {
-				return err
-			}
+		if name == "" {
+			continue
+		}
+		if err := s.login.Devices.Forget(ctx, name); err != nil {
+			s.provider.config.Logf("profile %s: the device could not be forgotten: %s", shown(s.profile.Name), agent.AsError(err).Message)
 		}
 	}
 	return nil

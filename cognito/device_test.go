@@ -19,7 +19,7 @@ import (
 type shelf struct {
 	devices   map[string]session.Device
 	forgotten []string
-	full      error // what Save fails with
+	full      error // what Save and Forget fail with
 }
 
 func (s *shelf) Load(_ context.Context, username string) session.Device { return s.devices[username] }
@@ -36,6 +36,9 @@ func (s *shelf) Save(_ context.Context, username string, d session.Device) error
 }
 
 func (s *shelf) Forget(_ context.Context, username string) error {
+	if s.full != nil {
+		return s.full
+	}
 	delete(s.devices, username)
 	s.forgotten = append(s.forgotten, username)
 	return nil
@@ -165,6 +168,50 @@ func TestStaleDevice(t *testing.T) {
 		}
 		if !strings.Contains(w.log.text(), "device is not known") {
 			t.Errorf("the log says %q", w.log.text())
+		}
+	})
+}
+
+// A store that can't be written to doesn't keep anybody from signing in.
+func TestStaleDeviceThatStays(t *testing.T) {
+	w := newWorld(t, remembering(setup{}, false))
+	kept := &shelf{full: errors.New("no space"), devices: map[string]session.Device{
+		"rob": {Key: "us-east-1_11111111-2222-3333-4444-555555555555", GroupKey: "-group", Password: agent.NewSecret("marker-device")},
+	}}
+	in, who, err := w.loginWith(session.Login{Devices: kept, KnownAs: "rob"}, w.code)
+	if err != nil || len(who.asked) != 1 || in.Grant.DeviceKey == "" || in.DeviceRemembered {
+		t.Errorf("%v, asked %s", err, who.texts())
+	}
+	if _, err := w.refresh(in.Grant); err != nil {
+		t.Errorf("refresh: %v", err)
+	}
+}
+
+// After custom challenges a remembered device proves itself too.
+func TestDeviceAfterCustom(t *testing.T) {
+	inEachCustom(t, func(t *testing.T, s setup, srp bool) {
+		s = remembering(s, false)
+		s.user.EmailMFA = false
+		w, kept := customWorld(t, s, srp, userpool.Ask(0, riddles...)), &shelf{}
+		in, _, err := w.loginWith(session.Login{Devices: kept}, "four", "six")
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, _, err := w.loginWith(session.Login{Devices: kept, KnownAs: w.user.Username}, "four", "six")
+		if err != nil || again.Grant.DeviceKey != in.Grant.DeviceKey {
+			t.Fatalf("%v, device %q", err, again.Grant.DeviceKey)
+		}
+		if _, err := w.refresh(again.Grant); err != nil {
+			t.Errorf("refresh: %v", err)
+		}
+		proofs := 0
+		for _, p := range w.parameters("RespondToAuthChallenge") {
+			if p["ChallengeName"] == "DEVICE_PASSWORD_VERIFIER" {
+				proofs++
+			}
+		}
+		if proofs != 1 {
+			t.Errorf("%d proofs of the device", proofs)
 		}
 	})
 }
