@@ -2,6 +2,7 @@ package cognito
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,9 +31,12 @@ func customParameters(ctx context.Context, s *signIn) (map[string]string, error)
 }
 
 // answerCustom shows what the Lambda trigger has published and asks for the
-// answer. Whether a wrong one is asked for again is the trigger's business.
+// answer. Whether a wrong one is asked for again is the trigger's business. Who
+// takes longer than Cognito's session lives begins anew, once.
 func answerCustom(ctx context.Context, s *signIn, st step) (step, error) {
-	if err := s.tell(ctx, agent.Prompt{Text: s.customText(st.parameters)}); err != nil {
+	text := s.codes.why + s.customText(st.parameters)
+	s.codes.why = ""
+	if err := s.tell(ctx, agent.Prompt{Text: text}); err != nil {
 		return step{}, err
 	}
 	answer, err := s.ask(ctx, "an answer to the user pool's custom challenge", agent.Prompt{Kind: agent.PromptText, Text: "Answer", Echo: true})
@@ -43,7 +47,11 @@ func answerCustom(ctx context.Context, s *signIn, st step) (step, error) {
 		return step{}, errorf(s.profile, agent.KindPromptUnanswered, "no answer was given to the user pool's challenge").
 			WithHint("run: cogtok login %s", shown(s.profile.Name))
 	}
-	return s.respond(ctx, opCustom, st, map[string]string{"ANSWER": answer.Reveal()})
+	next, err := s.respond(ctx, opCustom, st, map[string]string{"ANSWER": answer.Reveal()})
+	if err = s.restartIfSlow("slow answer", err); errors.Is(err, errStartAgain) {
+		s.codes.why = "That took too long, so the sign-in was begun anew. "
+	}
+	return next, err
 }
 
 // customText lists the public challenge parameters, a line each.

@@ -57,6 +57,21 @@ func TestCustom(t *testing.T) {
 	})
 }
 
+// Who thinks for long starts again, once, and is told why.
+func TestSlowCustom(t *testing.T) {
+	for _, srp := range []bool{false, true} {
+		c := newClock()
+		w := customWorld(t, c.by(setup{}), srp, userpool.Ask(0, riddles...))
+		four := func() string { return "four" }
+		_, who, err := w.login(goodPassword, c.late(four), "four", "six")
+		if err != nil || !strings.Contains(who.asked[2].Text, "took too long") || strings.Count(who.texts(), "took too long") != 1 {
+			t.Errorf("%v, asked %s", err, who.texts())
+		}
+		_, _, err = w.login(goodPassword, c.late(four), c.late(four), "four")
+		wantKind(t, err, agent.KindCodeExpired, "cogtok login prod")
+	}
+}
+
 func TestCustomRefusal(t *testing.T) {
 	inEachCustom(t, func(t *testing.T, s setup, srp bool) {
 		w := customWorld(t, s, srp, userpool.Ask(0, riddles...))
