@@ -155,6 +155,8 @@ type LogoutResult struct {
 	Profile string `json:"profile"`
 	// Ended is false when there was no session.
 	Ended bool `json:"ended"`
+	// Also are the other profiles that had the same session.
+	Also []string `json:"also,omitempty"`
 	// ValidUntil is when the last token that was handed out expires: JWTs that
 	// are checked offline stay good until then.
 	ValidUntil *time.Time `json:"valid_until,omitempty"`
@@ -274,8 +276,11 @@ type SecretList struct {
 // A SecretEntry tells that a secret is kept, and where.
 type SecretEntry struct {
 	Profile string `json:"profile"`
-	Kind    string `json:"kind"`
-	Store   string `json:"store"`
+	// From is the profile that it was stored for, where that is another one,
+	// which this one extends.
+	From  string `json:"from,omitempty"`
+	Kind  string `json:"kind"`
+	Store string `json:"store"`
 }
 
 // A ReloadResult says what is in force after a reload.

@@ -122,9 +122,18 @@ func toWire(err error) *wireError {
 	e := AsError(err)
 	return &wireError{
 		Code:    int(e.Code),
-		Message: printable.Text(e.Message),
+		Message: printableMessage(e.Kind, e.Message),
 		Data:    &errorData{Kind: e.Kind, Hint: printable.Text(e.Hint), Retryable: e.Retryable()},
 	}
+}
+
+// printableMessage makes a message fit to be shown. What is wrong with a config
+// may be several things, a line each.
+func printableMessage(kind Kind, message string) string {
+	if kind == KindConfig {
+		return printable.Lines(message)
+	}
+	return printable.Text(message)
 }
 
 // fromWire is the inverse of toWire, for a client. A code that this version
@@ -140,6 +149,7 @@ func fromWire(raw json.RawMessage) *Error {
 	e := Errorf(KindInternal, "%s", printable.Text(w.Message))
 	if w.Data != nil {
 		e.Kind, e.Hint = w.Data.Kind, printable.Text(w.Data.Hint)
+		e.Message = printableMessage(e.Kind, w.Message)
 	}
 	if code := Code(w.Code); CodeUnexpected <= code && code <= CodeStore {
 		e.Code = code

@@ -114,7 +114,7 @@ func (a *app) forgetDevice(cmd *cobra.Command, request agent.ForgetDeviceRequest
 		return err
 	}
 	if request.Key == "" {
-		a.note("the user pool has forgotten this device")
+		a.note("the user pool has forgotten this device, and with it the session; to sign in again: %s", strings.TrimSpace("cogtok login "+request.Profile))
 	} else {
 		a.note("the user pool has forgotten the device %s", request.Key)
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -50,16 +51,9 @@ func (a *app) logout(cmd *cobra.Command, request agent.LogoutRequest, browser bo
 	if err != nil {
 		return err
 	}
-	if result.Ended {
-		a.note("signed out of %s", result.Profile)
-	} else {
-		a.note("%s was not signed in", result.Profile)
-		if request.Everywhere || request.Revoke {
-			a.note("so nothing was ended at Cognito; to do that, sign in first: cogtok login %s", result.Profile)
-		}
-	}
+	a.tellEnd(request, result)
 	if request.Forget {
-		a.note("its stored secrets are deleted")
+		a.note("the secrets that were stored for it are deleted")
 	}
 	if result.ValidUntil != nil && result.ValidUntil.After(time.Now()) {
 		a.note("tokens that were handed out can't be taken back: where they are checked offline they stay valid for %s",
@@ -70,6 +64,30 @@ func (a *app) logout(cmd *cobra.Command, request agent.LogoutRequest, browser bo
 	}
 	a.logoutBrowser(cmd.Context(), result.BrowserURL, browser)
 	return nil
+}
+
+// tellEnd says what has ended.
+func (a *app) tellEnd(request agent.LogoutRequest, result agent.LogoutResult) {
+	what := result.Profile
+	if len(result.Also) > 0 {
+		what += ", and of " + strings.Join(result.Also, ", ") + ", which has the same session"
+	}
+	atCognito := request.Everywhere || request.Revoke
+	switch {
+	case result.Ended:
+		a.note("signed out of %s", what)
+	case atCognito:
+		a.note("%s was not signed in, so nothing was ended at Cognito; to do that, sign in first: cogtok login %s", result.Profile, result.Profile)
+	default:
+		a.note("%s was not signed in", result.Profile)
+	}
+	switch {
+	case !result.Ended || result.Warning != "":
+	case request.Everywhere:
+		a.note("all sessions of the user are ended, on every device")
+	case request.Revoke:
+		a.note("the refresh token is revoked")
+	}
 }
 
 // logoutBrowser opens the page that ends managed login's own session, or says

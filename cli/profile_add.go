@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,7 +42,7 @@ func addKeyFlag(a *app, cmd *cobra.Command, key profiles.Key[profiles.Profile]) 
 	case profiles.TypeMap:
 		cmd.Flags().StringArray(key.Flag(), nil, help+"; NAME=TEXT, once for each")
 	case profiles.TypeList:
-		cmd.Flags().StringArray(key.Flag(), nil, help+"; once for each item")
+		cmd.Flags().StringArray(key.Flag(), nil, fmt.Sprintf("%s; once for each item: --%s A --%s B", key.Help, key.Flag(), key.Flag()))
 	default:
 		cmd.Flags().String(key.Flag(), "", help)
 	}
@@ -79,7 +80,11 @@ func (a *app) addProfile(cmd *cobra.Command, name string, makeDefault bool) erro
 	if err := profiles.Add(path, name, values, makeDefault); err != nil {
 		return configError(err)
 	}
-	a.note("profile %s is in %s; now: cogtok login %s", name, path, name)
+	next := "cogtok login " + name
+	if slices.Equal(values["auth"], []string{profiles.AuthClientCredentials}) {
+		next = "cogtok secret set " + name + " client-secret"
+	}
+	a.note("profile %s is in %s; now: %s", name, path, next)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"net/url"
 	"strings"
 
 	"github.com/cogtok/cogtok/agent"
@@ -41,7 +42,19 @@ func (p prompter) signInPage(ctx context.Context, q agent.Prompt) (string, error
 	} else {
 		p.tty.show(pageIsShown + page + "\n\n")
 	}
+	if callback := callbackOf(page); callback != "" {
+		p.tty.show("If the page says redirect_mismatch, register exactly this callback URL at the app client: " + callback + "\n\n")
+	}
 	return p.pasted(ctx, paste)
+}
+
+// callbackOf is where a sign-in page sends the browser back to.
+func callbackOf(page string) string {
+	u, err := url.Parse(page)
+	if err != nil {
+		return ""
+	}
+	return printable.Limit(u.Query().Get("redirect_uri"), 1024)
 }
 
 // browserCommands are none where no browser may be opened.

@@ -181,7 +181,11 @@ func (a *app) listSecrets(cmd *cobra.Command, profile, output string) error {
 	}
 	rows := [][]string{{"PROFILE", "SECRET", "KEPT IN"}}
 	for _, s := range list.Secrets {
-		rows = append(rows, []string{s.Profile, s.Kind, s.Store})
+		store := s.Store
+		if s.From != "" {
+			store += " (of " + s.From + ")"
+		}
+		rows = append(rows, []string{s.Profile, s.Kind, store})
 	}
 	return a.answer(table(rows))
 }

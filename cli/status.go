@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -156,7 +157,11 @@ func (a *app) problems(s agent.Status) {
 		a.note("there is no profile yet; run: cogtok profile add NAME")
 	}
 	if s.ConfigError != "" {
-		a.note("the config as it is now isn't in force: %s", s.ConfigError)
+		lines := strings.Split(s.ConfigError, "\n")
+		a.note("the config as it is now isn't in force: %s", lines[0])
+		for _, line := range lines[1:] {
+			a.note("%s", line)
+		}
 	}
 	for _, p := range s.Profiles {
 		if p.Hint != "" {

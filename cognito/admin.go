@@ -168,5 +168,5 @@ func credentialsError(profile profiles.Profile, err error) *agent.Error {
 			WithHint("they must allow %s; try: aws sts get-caller-identity --profile %s", adminActions, name)
 	}
 	return errorf(profile, agent.KindAWSCredentials, "`auth: admin-password` needs AWS credentials, and the agent finds none").
-		WithHint("set `aws_profile` to an AWS profile that allows %s, or use `auth: srp`", adminActions)
+		WithHint("set `aws_profile` to an AWS profile that allows %s; those of this shell's environment count once you run: cogtok agent restart", adminActions)
 }

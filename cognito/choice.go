@@ -106,7 +106,11 @@ func (s *signIn) chooseFactor(ctx context.Context, usable []factor) (string, err
 	for _, f := range usable {
 		labels = append(labels, f.label)
 	}
-	i, err := s.choose(ctx, "how to sign in", "How do you want to sign in?", labels)
+	text := "How do you want to sign in?"
+	if s.factor != "" {
+		text = "The user pool doesn't offer " + s.factor + " to " + shown(s.profile.Username) + ". " + text
+	}
+	i, err := s.choose(ctx, "how to sign in", text, labels)
 	if err != nil {
 		return "", err
 	}

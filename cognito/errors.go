@@ -150,6 +150,9 @@ func networkError(profile profiles.Profile, err error, limit time.Duration) *age
 	if errors.As(err, &certificate) {
 		return e.WithHint("a proxy or the network's sign-in page may stand in between")
 	}
+	if profile.Endpoint != "" {
+		return e.WithHint("is the server at `endpoint` of the profile up?")
+	}
 	return e
 }
 

@@ -15,12 +15,16 @@ const maxAsks = 3
 
 // codes are the one-time codes of a sign-in.
 type codes struct {
-	asks int
-	sent map[string]bool // none of them is sent twice
-	why  string          // said before the next question
+	asks    int             // answers that were codes, or nothing where one is needed
+	resends int             // messages that were asked for
+	sent    map[string]bool // none of them is sent twice
+	why     string          // said before the next question
 }
 
 func (c *codes) left() bool { return c.asks < maxAsks }
+
+// mayResend reports whether another message may be asked for.
+func (c *codes) mayResend() bool { return c.resends < maxAsks }
 
 // answerSoftwareToken answers with a code of an authenticator app: one that is
 // made from what the user has entrusted, else one that is asked for. After a
@@ -56,6 +60,9 @@ func (s *signIn) softwareToken(ctx context.Context, st step) (code string, made 
 		if err == nil && !entrusted.Empty() {
 			return s.noteCode(entrusted.Reveal()), true, nil
 		}
+		if err != nil {
+			s.codes.why = sentence(err)
+		}
 	}
 	text := "Code from your authenticator app"
 	if name := st.parameters["FRIENDLY_DEVICE_NAME"]; name != "" {
@@ -69,7 +76,7 @@ func (s *signIn) softwareToken(ctx context.Context, st step) (code string, made 
 // same making would be as wrong, and five lock the user.
 func (s *signIn) madeCodeRefused(err error) error {
 	if s.login.Prompter != nil {
-		s.codes.why = "The code that was made from what is stored was refused. "
+		s.codes.why = "The code that was made from the stored seed, or by totp_command, was refused: check them. "
 		return errStartAgain
 	}
 	return errorf(s.profile, agent.KindCodeWrong, "the code that was made from the stored seed, or by totp_command, was wrong or used already").
@@ -102,7 +109,7 @@ func answerSentCode(ctx context.Context, s *signIn, st step) (step, error) {
 			return step{}, err
 		}
 		if code == "" {
-			s.codes.why = "A new code is on its way. "
+			s.codes.why = newCode
 			return step{}, errStartAgain
 		}
 		next, err := s.respond(ctx, opCode, st, map[string]string{kind.response: code})
@@ -110,7 +117,9 @@ func answerSentCode(ctx context.Context, s *signIn, st step) (step, error) {
 		case failed == agent.KindCodeWrong && s.codes.left():
 			s.codes.why, wrong = "That code was wrong. ", true
 		case failed == agent.KindCodeExpired && s.codes.left():
-			s.codes.why = "A new code is on its way. "
+			if s.codes.why = newCode; wrong {
+				s.codes.why = "After a wrong code the message counts no more. " + newCode
+			}
 			return step{}, errStartAgain
 		case failed == agent.KindCodeExpired && wrong: // the session was spent with that
 			return step{}, s.noGoodCode()
@@ -119,6 +128,8 @@ func answerSentCode(ctx context.Context, s *signIn, st step) (step, error) {
 		}
 	}
 }
+
+const newCode = "A new code is on its way. "
 
 // destination says where a code went; Cognito masks most of it.
 func (s *signIn) destination(to string) string {
@@ -132,12 +143,20 @@ func (s *signIn) destination(to string) string {
 // to be sent.
 func (s *signIn) askSentCode(ctx context.Context, text string) (string, error) {
 	for s.codes.left() {
-		code, err := s.askOnce(ctx, "a code that it sends", text+" (empty: send a new one)")
+		question := text
+		if s.codes.mayResend() {
+			question += " (empty: send a new one)"
+		}
+		code, err := s.askOnce(ctx, "a code that it sends", question)
 		switch {
 		case err != nil:
 			return "", err
-		case code == "" && s.codes.left():
+		case code == "" && s.codes.mayResend():
+			s.codes.resends++
+			s.codes.asks--
 			return "", nil
+		case code == "":
+			s.codes.why = "No code was given. "
 		case code != "" && !s.codes.sent[code]:
 			return s.noteCode(code), nil
 		case code != "":

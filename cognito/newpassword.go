@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/cogtok/cogtok/agent"
-	"github.com/cogtok/cogtok/internal/printable"
 )
 
 const (
@@ -44,7 +43,7 @@ func answerNewPassword(ctx context.Context, s *signIn, st step) (step, error) {
 		s.newPassword = newPassword{}
 	case kind == agent.KindPasswordPolicy && s.newPassword.tries < maxNewPasswords:
 		// The session is spent with the refusal.
-		s.newPassword.why = printable.Limit(withoutProfile(err), 180) + ". "
+		s.newPassword.why = sentence(err)
 		return step{}, errStartAgain
 	case kind == agent.KindCodeExpired && !s.newPassword.late:
 		s.newPassword.late, s.newPassword.chosen = true, chosen

@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 
 	"github.com/cogtok/cogtok/agent"
-	"github.com/cogtok/cogtok/internal/printable"
 )
 
 // What has to be done with an account before its user can sign in: a new
@@ -29,8 +28,9 @@ func (s *signIn) secretHashOfUser() *string {
 // resetPassword sets a new password by a code that goes to the user. sent says that
 // an administrator had one sent already.
 func (s *signIn) resetPassword(ctx context.Context, sent bool) error {
-	if err := s.needPerson("a new password"); err != nil {
-		return err
+	if s.login.Prompter == nil {
+		return errorf(s.profile, agent.KindPromptNeeded, "resetting the password takes a person, who can't be asked here").
+			WithHint("run it in a terminal: cogtok login %s --reset", shown(s.profile.Name))
 	}
 	client, err := s.provider.client(s.profile, nil)
 	if err != nil {
@@ -65,14 +65,14 @@ func (s *signIn) useSentCode(ctx context.Context, text string, send func() (stri
 			if text, err = send(); err != nil {
 				return err
 			}
-			s.codes.why = ""
+			s.codes.why = newCode
 			continue
 		}
 		err = use(code)
 		if kind := agent.KindOf(err); kind != agent.KindCodeWrong && kind != agent.KindCodeExpired || !s.codes.left() {
 			return err
 		}
-		s.codes.why = printable.Limit(withoutProfile(err), 80) + ". "
+		s.codes.why = sentence(err)
 	}
 }
 
@@ -126,7 +126,7 @@ func (s *signIn) confirmReset(ctx context.Context, client *cip.Client, code stri
 		if agent.KindOf(err) != agent.KindPasswordPolicy || s.newPassword.tries >= maxNewPasswords {
 			return chosen, err
 		}
-		s.newPassword.why, chosen = printable.Limit(withoutProfile(err), 180)+". ", agent.Secret{}
+		s.newPassword.why, chosen = sentence(err), agent.Secret{}
 	}
 }
 

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/internal/printable"
 	"github.com/cogtok/cogtok/profiles"
 )
 
@@ -114,7 +116,8 @@ var rules = []rule{
 	// The config doesn't fit the pool.
 	{opSignIn, "ResourceNotFoundException", "device", agent.KindDeviceUnknown, "the user pool doesn't know this device any more", hintLogin},
 	{opRenew, "ResourceNotFoundException", "device", agent.KindLoginRequired, "the user pool doesn't know this device any more", hintLogin},
-	{opDevice, "ResourceNotFoundException", "device", agent.KindRefused, "the user pool doesn't know this device", "see: cogtok device list {profile}"},
+	{opDevice, "ResourceNotFoundException", "device", agent.KindDeviceUnknown, "the user pool knows no such device", "see: cogtok device list {profile}"},
+	{opDevice, "InvalidParameterException", "", agent.KindDeviceUnknown, "that is no key of a device", "see: cogtok device list {profile}"},
 	{opAny, "ResourceNotFoundException", "client", agent.KindClientNotFound, "there is no app client {client} in the user pool {pool}", hintIDs},
 	{opAny, "ResourceNotFoundException", "", agent.KindClientNotFound, "there is no user pool {pool} with an app client {client} in {region}", hintIDs},
 	{opStart, "InvalidParameterException", "lambda trigger is not configured|trigger is not configured", agent.KindFlowNotEnabled, "the user pool {pool} has no Lambda triggers for `auth: {auth}`", "set another `auth`, or ask who runs the user pool"},
@@ -282,6 +285,15 @@ func (p *Provider) clock(a attempt, answer answer) string {
 		direction = "behind"
 	}
 	return fmt.Sprintf(", or: your clock is %.0f s off (%s), which has the same effect", off.Abs().Seconds(), direction)
+}
+
+// sentence returns an error's message as what is said before another question.
+func sentence(err error) string {
+	text := []rune(printable.Limit(withoutProfile(err), 180))
+	if len(text) == 0 {
+		return ""
+	}
+	return string(unicode.ToUpper(text[0])) + string(text[1:]) + ". "
 }
 
 // withoutProfile returns the message of an error that names its profile,

@@ -80,8 +80,11 @@ func checkAWSProfile(s string) string {
 }
 
 func checkCommand(list []string) string {
-	if list[0] == "" {
+	switch {
+	case list[0] == "":
 		return "must begin with the name of a program"
+	case strings.ContainsRune(list[0], ' ') && !strings.ContainsRune(list[0], '/'):
+		return "must have each word as an item of its own: [pass, show, cogtok]"
 	}
 	return ""
 }

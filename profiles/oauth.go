@@ -52,7 +52,7 @@ var loopbackHosts = []string{"localhost", "127.0.0.1", "[::1]"}
 func checkRedirectURL(s string) string {
 	u, err := url.Parse(s)
 	if err != nil || !strings.HasPrefix(s, "http://") || u.Host == "" {
-		return "must be URLs such as " + defaultRedirectURL
+		return "must begin with http:// and be on this machine, such as " + defaultRedirectURL
 	}
 	switch {
 	case u.User != nil:
@@ -70,6 +70,9 @@ func checkRedirectURL(s string) string {
 }
 
 func checkScope(s string) string {
+	if strings.Contains(s, ",") || strings.HasPrefix(s, "[") {
+		return "must be a list of scopes, each an item of its own: [openid, email]"
+	}
 	if !scopePattern.MatchString(s) {
 		return `must be scopes such as openid or orders/read: ASCII without spaces, quotes and \`
 	}

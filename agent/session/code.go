@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -30,16 +31,24 @@ func (t *signIn) findCode(ctx context.Context) (agent.Secret, error) {
 		return agent.Secret{}, agent.Errorf(agent.KindPromptNeeded, "profile %s: the stored totp-seed is none", t.profile.Name).
 			WithHint("run: cogtok secret set %s totp-seed", t.profile.Name)
 	}
-	at, err := t.session.keeper.codeTime(ctx, userKey(t.profile))
+	at, err := t.session.keeper.codeTime(ctx, userKey(t.profile), t.tellWait)
 	if err != nil {
 		return agent.Secret{}, err
 	}
 	return agent.NewSecret(totp.Code(seed, at)), nil
 }
 
+// tellWait tells the person, if there is one, why nothing happens.
+func (t *signIn) tellWait(ctx context.Context, wait time.Duration) {
+	if t.job.canAsk {
+		text := fmt.Sprintf("A code is good once: waiting %s for the next one…", short(wait+time.Second))
+		_, _ = t.Ask(ctx, agent.Prompt{Kind: agent.PromptNotice, Text: text})
+	}
+}
+
 // codeTime returns the time to make a user's code for. A code is good for one
 // sign-in, so it waits for the next one if this agent has used the present one.
-func (k *Keeper) codeTime(ctx context.Context, user string) (time.Time, error) {
+func (k *Keeper) codeTime(ctx context.Context, user string, tell func(context.Context, time.Duration)) (time.Time, error) {
 	for {
 		now := k.cfg.Clock.Wall()
 		step := now.Unix() / int64(totp.Step/time.Second)
@@ -52,7 +61,9 @@ func (k *Keeper) codeTime(ctx context.Context, user string) (time.Time, error) {
 		if step != used {
 			return now, nil
 		}
-		next := time.NewTimer(time.Unix((step+1)*int64(totp.Step/time.Second), 0).Sub(now))
+		wait := time.Unix((step+1)*int64(totp.Step/time.Second), 0).Sub(now)
+		tell(ctx, wait)
+		next := time.NewTimer(wait)
 		select {
 		case <-next.C:
 		case <-ctx.Done():

@@ -15,6 +15,10 @@ func (k *Keeper) Login(ctx context.Context, c agent.Caller, r agent.LoginRequest
 	if err != nil {
 		return agent.ProfileStatus{}, err
 	}
+	if r.Reset && p.UsesOAuth() {
+		return agent.ProfileStatus{}, agent.Errorf(agent.KindUsage, "profile %s: with `auth: %s` no password is reset here", p.Name, p.Auth).
+			WithHint("managed login's page has a link for that, where there is a user")
+	}
 	if err := k.unlock(ctx, c, p); err != nil {
 		return agent.ProfileStatus{}, named(p, err)
 	}

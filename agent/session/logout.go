@@ -45,15 +45,44 @@ func (k *Keeper) Logout(ctx context.Context, c agent.Caller, r agent.LogoutReque
 	k.cfg.Logf("session: profile %s: logged out", p.Name)
 	result := agent.LogoutResult{
 		Profile:    p.Name,
+		Also:       k.sharing(p),
 		Ended:      last.RefreshToken != "" || access != "" || err != nil,
 		ValidUntil: s.validUntil(),
 		Warning:    strings.Join(warnings, "; "),
 		BrowserURL: k.logoutURL(ctx, p),
 	}
-	if r.Forget {
-		return result, named(p, k.forget(ctx, p))
+	if !r.Forget {
+		return result, nil
 	}
-	return result, nil
+	err = k.forget(ctx, p)
+	if kept := k.inherited(ctx, p); err == nil && kept != "" {
+		warn("not forgotten", agent.Errorf(agent.KindUsage, "%s", kept))
+		result.Warning = strings.Join(warnings, "; ")
+	}
+	return result, named(p, err)
+}
+
+// sharing are the other profiles with the same session, in the order of the file.
+func (k *Keeper) sharing(p profiles.Profile) (names []string) {
+	config := k.source.current()
+	for _, name := range config.Names {
+		if name != p.Name && sessionKey(config.Profiles[name]) == sessionKey(p) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// inherited says which secrets the profile goes on having from those that it
+// extends.
+func (k *Keeper) inherited(ctx context.Context, p profiles.Profile) string {
+	var texts []string
+	for _, kind := range agent.SecretKinds {
+		if found, err := k.findEntrusted(ctx, p, kind); err == nil && found.name != "" {
+			texts = append(texts, "it uses the "+kind+" of "+found.name+"; to delete that: cogtok secret delete "+found.name+" "+kind)
+		}
+	}
+	return strings.Join(texts, ", and ")
 }
 
 // logoutURLTimeout is how long the user pool has to tell its logout page: the

@@ -97,8 +97,11 @@ func (t *signIn) notTried(err error) error {
 		return agent.Errorf(agent.KindPasswordRefusedBefore, "profile %s: the stored password was refused before and isn't tried again", name).
 			WithHint("run: cogtok login %s, or: cogtok secret set %s password", name, name)
 	case errors.Is(err, errTriedBefore), errors.Is(err, errTooManyTries), errors.Is(err, errTriesLost):
-		return agent.Errorf(agent.KindLoginRequired, "sign-in needed for profile %s: %v", name, err).
-			WithHint("run: cogtok login %s", name)
+		hint := "run: cogtok login " + name
+		if t.job.person { // that was it
+			hint = "run it in a terminal: cogtok login " + name
+		}
+		return agent.Errorf(agent.KindLoginRequired, "sign-in needed for profile %s: %v", name, err).WithHint("%s", hint)
 	}
 	t.session.keeper.cfg.Logf("session: counting a sign-in: %v", err)
 	return agent.Errorf(agent.KindLoginRequired, "sign-in needed for profile %s: the stored password isn't tried, since the try can't be noted in %s", name, t.session.keeper.guard.path).
@@ -113,7 +116,7 @@ func (t *signIn) settle(ctx context.Context, in SignedIn, err error) {
 	t.mu.Unlock()
 	k := t.session.keeper
 	if u.version != "" {
-		if e := k.guard.settle(userKey(t.profile), u.version, outcomeOf(err)); e != nil {
+		if e := k.guard.settle(userKey(t.profile), u.version, t.outcomeOf(err)); e != nil {
 			k.cfg.Logf("session: noting what came of a sign-in: %v", e)
 		}
 	}
@@ -144,6 +147,21 @@ func (t *signIn) keepChanged(ctx context.Context, changed agent.Secret) {
 	t.mu.Lock()
 	t.password.secret, t.password.stored = changed, u.stored
 	t.mu.Unlock()
+}
+
+// outcomeOf is outcomeOf, but for a person who was asked for more and left: then
+// Cognito had taken the password.
+func (t *signIn) outcomeOf(err error) outcome {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if o := outcomeOf(err); o != unanswered || !t.more {
+		return o
+	}
+	switch agent.KindOf(err) {
+	case agent.KindPromptUnanswered, agent.KindCanceled:
+		return succeeded
+	}
+	return unanswered
 }
 
 // outcomeOf tells from a sign-in's error whether the password was wrong. What

@@ -32,17 +32,26 @@ func (k *Keeper) SetSecret(ctx context.Context, c agent.Caller, r agent.SetSecre
 	if err := k.putSecret(ctx, p, p.Name, r.Kind, r.Value); err != nil {
 		return agent.None{}, named(p, err)
 	}
+	return agent.None{}, named(p, k.secretGiven(ctx, p, r))
+}
+
+// secretGiven lets that be tried again which a new secret may put right.
+func (k *Keeper) secretGiven(ctx context.Context, p profiles.Profile, r agent.SetSecretRequest) error {
 	switch r.Kind {
 	case agent.SecretTOTPSeed:
 		k.session(p).setNeedsPerson(ctx, false)
 	case agent.SecretPassword:
-		err = k.letTry(ctx, p, r.Value)
+		return k.letTry(ctx, p, r.Value)
 	case agent.SecretClientSecret: // the want of which may be why a sign-in failed
-		if e := k.guard.letTryAll(userKey(p)); e != nil {
-			k.cfg.Logf("session: noting a new client secret: %v", e)
+		err := k.guard.letTryAll(userKey(p))
+		if !p.HasUser() { // who hands over the secret wants its tokens
+			err = errors.Join(err, k.guard.setSignedOut(k.session(p).key(), false))
+		}
+		if err != nil {
+			k.cfg.Logf("session: noting a new client secret: %v", err)
 		}
 	}
-	return agent.None{}, named(p, err)
+	return nil
 }
 
 // letTry lets a password be tried that a person has just stored.
@@ -92,16 +101,29 @@ func (k *Keeper) ListSecrets(ctx context.Context, c agent.Caller, r agent.Status
 			return agent.SecretList{}, named(p, err)
 		}
 		for _, kind := range agent.SecretKinds {
-			secret, err := k.getSecret(ctx, p.Store, p.Name, kind)
+			entry, ok, err := k.secretEntry(ctx, p, kind)
 			if err != nil {
 				return agent.SecretList{}, named(p, err)
 			}
-			if !secret.Empty() {
-				found.Secrets = append(found.Secrets, agent.SecretEntry{Profile: p.Name, Kind: kind, Store: p.Store})
+			if ok {
+				found.Secrets = append(found.Secrets, entry)
 			}
 		}
 	}
 	return found, nil
+}
+
+// secretEntry tells of a profile's own secret, else of the one that it uses of a
+// profile that it extends.
+func (k *Keeper) secretEntry(ctx context.Context, p profiles.Profile, kind string) (agent.SecretEntry, bool, error) {
+	entry := agent.SecretEntry{Profile: p.Name, Kind: kind, Store: p.Store}
+	own, err := k.getSecret(ctx, p.Store, p.Name, kind)
+	if err != nil || !own.Empty() {
+		return entry, err == nil, err
+	}
+	found, err := k.findEntrusted(ctx, p, kind)
+	entry.From = found.name
+	return entry, found.name != "", err
 }
 
 // clientSecret returns the app client's secret, empty if it has none. It is

@@ -47,8 +47,8 @@ func (s *session) startSigningIn(ctx context.Context, c agent.Caller, p profiles
 		if s.signingIn == try.job {
 			s.signingIn = nil
 		}
-		if err != nil && err != errNoPassword && ctx.Err() == nil {
-			s.problem = err
+		if err != nil && err != errNoPassword && agent.KindOf(err) != agent.KindPromptUnanswered && ctx.Err() == nil {
+			s.problem = err // a person who left it knows
 		}
 		s.mu.Unlock()
 		try.job.finish(err)

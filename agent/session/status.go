@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -92,7 +93,8 @@ func (k *Keeper) statusOf(p profiles.Profile) agent.ProfileStatus {
 	st.AccessExpiresAt = expiry(s.tokens[agent.TypeAccess], now)
 	switch {
 	case s.problem != nil:
-		st.Problem, st.Hint = agent.AsError(s.problem).Message, agent.AsError(s.problem).Hint
+		st.Problem = strings.TrimPrefix(agent.AsError(s.problem).Message, "profile "+p.Name+": ")
+		st.Hint = agent.AsError(s.problem).Hint
 	case s.unsaved != nil:
 		st.Problem, st.Hint = "signed in until the agent ends: "+agent.AsError(s.unsaved).Message, agent.AsError(s.unsaved).Hint
 	case s.record.Ended != "":
