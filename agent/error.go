@@ -66,6 +66,7 @@ const (
 	KindPasswordExpired    Kind = "temporary_password_expired"
 	KindPasswordPolicy     Kind = "password_policy"
 	KindCodeWrong          Kind = "code_wrong"
+	KindCodeUsed           Kind = "code_used" // it was right, and good once
 	KindFlowNotEnabled     Kind = "flow_not_enabled"
 	KindUnknownChallenge   Kind = "unknown_challenge"
 	KindClientSecret       Kind = "client_secret" // missing, wrong or not wanted
@@ -103,7 +104,7 @@ var kindCodes = map[Kind]Code{
 
 	KindWrongPassword: CodeRefused, KindUserNotFound: CodeRefused, KindUserDisabled: CodeRefused,
 	KindTooManyAttempts: CodeRefused, KindPasswordExpired: CodeRefused, KindPasswordPolicy: CodeRefused,
-	KindCodeWrong: CodeRefused, KindFlowNotEnabled: CodeRefused, KindUnknownChallenge: CodeRefused,
+	KindCodeWrong: CodeRefused, KindCodeUsed: CodeRefused, KindFlowNotEnabled: CodeRefused, KindUnknownChallenge: CodeRefused,
 	KindClientSecret: CodeRefused, KindClientNotFound: CodeRefused, KindClientMismatch: CodeRefused,
 	KindLambda: CodeRefused, KindForbidden: CodeRefused, KindAWSCredentials: CodeRefused, KindRefused: CodeRefused,
 	KindUnexpectedIdentity: CodeRefused, KindDeviceUnknown: CodeRefused, KindPasskey: CodeRefused, KindScopeRefused: CodeRefused, KindChallengeRefused: CodeRefused,

@@ -14,6 +14,12 @@ import (
 // maxSteps bounds a sign-in: no sane one has as many challenges.
 const maxSteps = 20
 
+// maxNames is how many of a challenge's parameters are named.
+const maxNames = 20
+
+// maxSession is far above the 2,048 bytes of the API's SessionType.
+const maxSession = 8 << 10
+
 // An answerer answers one kind of challenge and returns Cognito's next step. It
 // may ask the person and may return errStartAgain.
 type answerer func(ctx context.Context, s *signIn, st step) (step, error)
@@ -107,6 +113,9 @@ func (s *signIn) mend(ctx context.Context, err error) error {
 }
 
 func (s *signIn) answer(ctx context.Context, st step) (step, error) {
+	if len(st.session) > maxSession {
+		return step{}, senseless(s.profile, "its session is longer than %d bytes", maxSession)
+	}
 	s.secrets = append(s.secrets, st.session)
 	if st.challenge == "" {
 		return step{}, errorf(s.profile, agent.KindService, "the answer of %s makes no sense: neither tokens nor a challenge", host(s.profile))
@@ -149,6 +158,9 @@ func (s *signIn) unknownChallenge(st step) error {
 	}
 	var names []string
 	for name := range st.parameters {
+		if len(names) == maxNames {
+			break
+		}
 		if name = s.secrets.name(name); name != "" {
 			names = append(names, name)
 		}

@@ -79,9 +79,30 @@ func usableFactors(available []challengeName) (usable []factor) {
 	return usable
 }
 
+// mayUse refuses a factor that nobody has decided for. A server that asks for the
+// password itself gets it from those alone whose config says so: with SRP, and
+// that is what `auth: srp` promises, it never leaves this machine. Nor does a
+// sign-in that didn't begin with USER_AUTH answer with a factor of it.
+func (s *signIn) mayUse(challenge string) error {
+	switch {
+	case s.flow.name != "USER_AUTH", s.factorSent:
+		return errorf(s.profile, agent.KindService, "Cognito asks for a first factor that nothing led up to")
+	case challenge != profiles.ChallengePassword || s.profile.PreferredChallenge == challenge:
+		return nil
+	}
+	e := errorf(s.profile, agent.KindFlowNotEnabled, "the user pool wants the password itself and not a proof that you know it, so nothing was sent")
+	if s.profile.Auth != profiles.AuthChoice {
+		return e
+	}
+	return e.WithHint("if that is meant to be, set `preferred_challenge: PASSWORD` in the profile, then: cogtok login %s", shown(s.profile.Name))
+}
+
 // answerSelectChallenge chooses one of the factors that the user has.
 func answerSelectChallenge(ctx context.Context, s *signIn, st step) (step, error) {
 	usable := usableFactors(st.available)
+	if s.profile.Auth != profiles.AuthChoice { // SRP goes through USER_AUTH, and nothing else
+		usable = slices.DeleteFunc(usable, func(f factor) bool { return f.challenge != profiles.ChallengePasswordSRP })
+	}
 	if len(usable) == 0 {
 		if slices.Contains(st.available, "WEB_AUTHN") {
 			return answerPasskey(ctx, s, st)
@@ -126,10 +147,14 @@ func answerFactor(ctx context.Context, s *signIn, st step) (step, error) {
 	} else {
 		s.factor = st.challenge
 	}
+	if err := s.mayUse(s.factor); err != nil {
+		return step{}, err
+	}
 	parameters, err := s.factorParameters(ctx)
 	if err != nil {
 		return step{}, err
 	}
+	s.factorSent = true
 	for key, value := range parameters {
 		responses[key] = value
 	}

@@ -54,6 +54,16 @@ func answerCustom(ctx context.Context, s *signIn, st step) (step, error) {
 	return next, err
 }
 
+// maxCustomValue is the longest value of a parameter that is shown, in bytes.
+const maxCustomValue = 2000
+
+func (s *signIn) customValue(value string) string {
+	if len(value) > maxCustomValue {
+		return "(a very long text)"
+	}
+	return s.secrets.redact(value, 500)
+}
+
 // customText lists the public challenge parameters, a line each.
 func (s *signIn) customText(parameters map[string]string) string {
 	lines := []string{"The user pool asks:"}
@@ -65,7 +75,7 @@ func (s *signIn) customText(parameters map[string]string) string {
 			lines = append(lines, "  …")
 			break
 		}
-		lines = append(lines, fmt.Sprintf("  %s: %s", s.foreign(name), s.secrets.redact(parameters[name], 500)))
+		lines = append(lines, fmt.Sprintf("  %s: %s", s.foreign(name), s.customValue(parameters[name])))
 	}
 	if len(lines) == 1 {
 		lines = []string{"The user pool asks for an answer and says no more."}

@@ -55,9 +55,11 @@ type signIn struct {
 	srp       *srpExchange // of the PASSWORD_VERIFIER to come
 	deviceSRP *srpExchange // of the DEVICE_PASSWORD_VERIFIER to come
 
-	factor string         // the first factor that was chosen, of USER_AUTH
-	second string         // the second factor that was chosen, by its challenge
-	device session.Device // that this machine is to the user pool; zero: none is known
+	factor string // the first factor that was chosen, of USER_AUTH
+	// factorSent says that it was answered with since the last start.
+	factorSent bool
+	second     string         // the second factor that was chosen, by its challenge
+	device     session.Device // that this machine is to the user pool; zero: none is known
 	// deviceUser is Cognito's name for the device's user.
 	deviceUser string
 	// remembered says that the device stands for a second factor from now on.
@@ -66,6 +68,7 @@ type signIn struct {
 	once map[string]bool
 
 	codes       codes
+	madeWrong   bool // the code from Login.Code was refused
 	newPassword newPassword
 }
 
@@ -122,7 +125,7 @@ func (s *signIn) first(what string) bool {
 // start sends the flow's first request. A sign-in that has to begin anew calls
 // it again, with the password that Cognito has taken before.
 func (s *signIn) start(ctx context.Context) (step, error) {
-	s.username = s.profile.Username
+	s.username, s.factorSent = s.profile.Username, false
 	parameters, err := s.flow.parameters(ctx, s)
 	if err != nil {
 		return step{}, err

@@ -38,9 +38,12 @@ func answerSoftwareToken(ctx context.Context, s *signIn, st step) (step, error) 
 	}
 	next, err := s.respond(ctx, opCode, st, map[string]string{"SOFTWARE_TOKEN_MFA_CODE": code})
 	switch kind := agent.KindOf(err); {
-	case kind == agent.KindCodeWrong && made:
-		return step{}, s.madeCodeRefused(err)
-	case kind == agent.KindCodeWrong && s.codes.left():
+	case kind == agent.KindCodeUsed && made && s.first("code used"):
+		delete(s.once, codeMade) // by another agent, or before a restart: the next one is good
+		return step{}, errStartAgain
+	case wrongCode(err) && made:
+		return step{}, s.madeCodeRefused()
+	case wrongCode(err) && s.codes.left():
 		s.codes.why = "That code was wrong or used already. "
 		return step{}, errStartAgain
 	case kind == agent.KindCodeExpired && s.first("slow code"):
@@ -50,9 +53,17 @@ func answerSoftwareToken(ctx context.Context, s *signIn, st step) (step, error) 
 	return next, err
 }
 
+// codeMade is what a sign-in does once, of signIn.first.
+const codeMade = "code made"
+
+func wrongCode(err error) bool {
+	kind := agent.KindOf(err)
+	return kind == agent.KindCodeWrong || kind == agent.KindCodeUsed
+}
+
 // softwareToken returns a code, and whether it was made without asking.
 func (s *signIn) softwareToken(ctx context.Context, st step) (code string, made bool, err error) {
-	if s.login.Code != nil && s.first("code made") {
+	if s.login.Code != nil && s.first(codeMade) {
 		entrusted, err := s.login.Code(ctx)
 		if err != nil && s.login.Prompter == nil {
 			return "", false, err
@@ -74,7 +85,8 @@ func (s *signIn) softwareToken(ctx context.Context, st step) (code string, made 
 
 // madeCodeRefused goes on with the person, if there is one. A second code of the
 // same making would be as wrong, and five lock the user.
-func (s *signIn) madeCodeRefused(err error) error {
+func (s *signIn) madeCodeRefused() error {
+	s.madeWrong = true
 	if s.login.Prompter != nil {
 		s.codes.why = "The code that was made from the stored seed, or by totp_command, was refused: check them. "
 		return errStartAgain

@@ -101,6 +101,9 @@ func answerMFASetup(ctx context.Context, s *signIn, st step) (step, error) {
 	return chosen.setUp(ctx, s, st)
 }
 
+// maxSeed is far above the 52 characters of Cognito's seeds.
+const maxSeed = 256
+
 // setUpSoftwareToken registers an authenticator app: the seed is shown once, and
 // a code proves that the app has it. The seed crosses to the person's terminal,
 // as it must, and is kept nowhere here.
@@ -114,6 +117,9 @@ func setUpSoftwareToken(ctx context.Context, s *signIn, st step) (step, error) {
 		return step{}, s.restartIfSlow("slow set-up", s.failed(ctx, opSetup, err))
 	}
 	seed := strings.TrimRight(aws.ToString(out.SecretCode), "=")
+	if len(seed) > maxSeed {
+		return step{}, senseless(s.profile, "the seed for the authenticator app is longer than %d characters", maxSeed)
+	}
 	if _, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(seed); err != nil || seed == "" {
 		return step{}, senseless(s.profile, "the seed for the authenticator app is none")
 	}

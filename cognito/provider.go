@@ -81,7 +81,9 @@ func (p *Provider) SignIn(ctx context.Context, profile profiles.Profile, login s
 	}
 	grant, err := s.run(ctx)
 	if err != nil {
-		return session.SignedIn{NewPassword: s.changedPassword}, s.outcome(err)
+		return session.SignedIn{NewPassword: s.changedPassword, CodeRefused: s.madeWrong}, s.outcome(err)
 	}
-	return session.SignedIn{Grant: grant, NewPassword: s.changedPassword, DeviceRemembered: s.remembered}, nil
+	return session.SignedIn{
+		Grant: grant, NewPassword: s.changedPassword, CodeRefused: s.madeWrong, DeviceRemembered: s.remembered,
+	}, nil
 }

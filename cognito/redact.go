@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"iter"
 	"net/url"
 	"slices"
 	"strings"
@@ -37,6 +38,9 @@ const (
 	// minEncoded is the length from which it is looked for in encodings too, and
 	// in pieces of that length in names.
 	minEncoded = 6
+	// maxEncoded is the length up to which it is looked for in encodings: that is
+	// work, and no text of those that are shown has room for more.
+	maxEncoded = 4 << 10
 )
 
 // name returns text if it can be the name of an error type, a challenge or a
@@ -94,7 +98,7 @@ func (s secrets) redact(text string, limit int) string {
 func (s secrets) findIn(text string) []bool {
 	text = fold(text)
 	hidden := make([]bool, len(text))
-	for form := range s.forms {
+	for form := range s.formsWithin(len(text)) {
 		for at := 0; ; at += len(form) {
 			i := strings.Index(text[at:], form)
 			if i < 0 {
@@ -128,7 +132,7 @@ func isWordPart(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) 
 // type at a colon, and a server may cut anything anywhere.
 func (s secrets) pieceIn(text string) bool {
 	text = fold(text)
-	for form := range s.forms {
+	for form := range s.formsWithin(maxText) {
 		for i := 0; i+minEncoded <= len(text); i++ {
 			if strings.Contains(form, text[i:i+minEncoded]) {
 				return true
@@ -138,24 +142,32 @@ func (s secrets) pieceIn(text string) bool {
 	return false
 }
 
-// forms yields what text is searched for, folded as the text is.
-func (s secrets) forms(yield func(string) bool) {
-	for _, secret := range s {
-		plain := strings.TrimSpace(secret)
-		all := []string{plain, strings.ToUpper(plain), strings.ToLower(plain)} // fold is for ASCII
-		if len(secret) >= minEncoded {
-			all = append(all, encodings(secret)...)
-		}
-		for i, form := range all {
-			all[i] = fold(printable.Text(form))
-		}
-		slices.Sort(all)
-		for _, form := range slices.Compact(all) {
-			if form != "" && !yield(form) {
-				return
+// formsWithin yields what text is searched for, folded as the text is. No
+// encoding is shorter than its secret, so those of secrets that don't fit in size
+// bytes aren't made: there are many, and some secrets are long.
+func (s secrets) formsWithin(size int) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, secret := range s {
+			for _, form := range forms(secret, size) {
+				if !yield(form) {
+					return
+				}
 			}
 		}
 	}
+}
+
+func forms(secret string, size int) []string {
+	plain := strings.TrimSpace(secret)
+	all := []string{plain, strings.ToUpper(plain), strings.ToLower(plain)} // fold is for ASCII
+	if len(secret) >= minEncoded && len(secret) <= min(size, maxEncoded) {
+		all = append(all, encodings(secret)...)
+	}
+	for i, form := range all {
+		all[i] = fold(printable.Text(form))
+	}
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(form string) bool { return form == "" || len(form) > size })
 }
 
 // fold makes the letters of ASCII small: some encodings and servers don't

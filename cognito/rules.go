@@ -138,7 +138,7 @@ var rules = []rule{
 
 	// Codes, new passwords, and the session between two steps.
 	{opSignIn, "CodeMismatchException|EnableSoftwareTokenMFAException", "", agent.KindCodeWrong, "the code was wrong", hintLogin},
-	{opSignIn, "ExpiredCodeException", "already been used", agent.KindCodeWrong, "the code was used already", "wait for the next code, then: cogtok login {profile}"},
+	{opSignIn, "ExpiredCodeException", "already been used", agent.KindCodeUsed, "the code was used already", "wait for the next code, then: cogtok login {profile}"},
 	{opSignIn, "ExpiredCodeException", "", agent.KindCodeExpired, "the code has expired", hintLogin},
 	{opNewPassword | opAccount, "InvalidPasswordException", "", agent.KindPasswordPolicy, "the new password was refused: {text}", hintLogin},
 	{opNewPassword | opAccount, "PasswordHistoryPolicyViolationException", "", agent.KindPasswordPolicy, "the new password was refused: it was used before", hintLogin},

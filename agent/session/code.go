@@ -10,32 +10,99 @@ import (
 
 	"github.com/cogtok/cogtok/agent"
 	"github.com/cogtok/cogtok/internal/totp"
+	"github.com/cogtok/cogtok/profiles"
 )
 
 // findCode is the Login.Code of a sign-in: from the profile's totp_command if
-// it has one, else from the stored seed. It is empty when the user has entrusted neither.
+// it has one, else from the stored seed. It is empty when the user has entrusted
+// neither. Wrong codes lock the user as wrong passwords do, so they are counted
+// as those are: on disk, before, and one for all profiles of the user.
 func (t *signIn) findCode(ctx context.Context) (agent.Secret, error) {
-	if len(t.profile.TOTPCommand) > 0 {
+	if command := t.profile.TOTPCommand; len(command) > 0 {
+		if err := t.reserveCode(ctx, "command\n"+strings.Join(command, "\n")); err != nil {
+			return agent.Secret{}, err
+		}
 		return t.codeByCommand(ctx)
 	}
-	found, err := t.session.keeper.findEntrusted(ctx, t.profile, agent.SecretTOTPSeed)
-	switch {
-	case errors.Is(err, errOther):
-		return agent.Secret{}, agent.Errorf(agent.KindPromptNeeded, "profile %s: its totp-seed was stored for another user, user pool or endpoint", t.profile.Name).
-			WithHint("run: cogtok secret set %s totp-seed", t.profile.Name)
-	case err != nil || found.secret.Empty():
+	seed, err := t.storedSeed(ctx)
+	if err != nil || seed == nil {
 		return agent.Secret{}, err
 	}
-	seed, err := totp.ParseSeed(found.secret.Reveal())
-	if err != nil {
-		return agent.Secret{}, agent.Errorf(agent.KindPromptNeeded, "profile %s: the stored totp-seed is none", t.profile.Name).
-			WithHint("run: cogtok secret set %s totp-seed", t.profile.Name)
+	if err := t.reserveCode(ctx, seedSource(seed)); err != nil {
+		return agent.Secret{}, err
 	}
 	at, err := t.session.keeper.codeTime(ctx, userKey(t.profile), t.tellWait)
 	if err != nil {
 		return agent.Secret{}, err
 	}
 	return agent.NewSecret(totp.Code(seed, at)), nil
+}
+
+// storedSeed returns the seed that was stored for the profile's user; nil if
+// none was.
+func (t *signIn) storedSeed(ctx context.Context) ([]byte, error) {
+	hint := "run: cogtok secret set " + t.profile.Name + " totp-seed"
+	found, err := t.session.keeper.findEntrusted(ctx, t.profile, agent.SecretTOTPSeed)
+	switch {
+	case errors.Is(err, errOther):
+		return nil, agent.Errorf(agent.KindPromptNeeded, "profile %s: its totp-seed was stored for another user, user pool or endpoint", t.profile.Name).WithHint("%s", hint)
+	case err != nil || found.secret.Empty():
+		return nil, err
+	}
+	seed, err := totp.ParseSeed(found.secret.Reveal())
+	if err != nil {
+		return nil, agent.Errorf(agent.KindPromptNeeded, "profile %s: the stored totp-seed is none", t.profile.Name).WithHint("%s", hint)
+	}
+	return seed, nil
+}
+
+// What codes are made of, as it is counted.
+func seedSource(seed []byte) string { return "seed\n" + string(seed) }
+
+// codeUser names a user where their codes are counted.
+func codeUser(p profiles.Profile) string { return "code/" + userKey(p) }
+
+// reserveCode counts that a code is about to be made of a source. A command may
+// give right ones the next time that a person wants it; a seed stays what it is.
+func (t *signIn) reserveCode(ctx context.Context, source string) error {
+	k := t.session.keeper
+	version, err := k.passwordVersion(ctx, t.profile, agent.NewSecret(source))
+	if err != nil || t.codeVersion == version { // it is this sign-in's second one
+		return err
+	}
+	if t.behind() == aPerson && len(t.profile.TOTPCommand) > 0 {
+		err = k.guard.letTry(codeUser(t.profile), version)
+	}
+	if err == nil {
+		err = k.guard.reserve(codeUser(t.profile), version, t.behind())
+	}
+	if err != nil {
+		k.cfg.Logf("session: profile %s: no code is made: %v", t.profile.Name, err)
+		return agent.Errorf(agent.KindPromptNeeded, "profile %s: no code was made: one of the stored seed, or of totp_command, was refused before or is being tried", t.profile.Name).
+			WithHint("run: cogtok login %s, or: cogtok secret set %s totp-seed", t.profile.Name, t.profile.Name)
+	}
+	t.codeVersion = version
+	return nil
+}
+
+// settleCode notes what came of the codes that were made.
+func (t *signIn) settleCode(in SignedIn, err error) {
+	if t.codeVersion == "" {
+		return
+	}
+	o := unanswered
+	switch {
+	case in.CodeRefused:
+		o = refused
+	case err == nil:
+		o = succeeded
+	case agent.KindOf(err) == agent.KindCodeUsed:
+		o = unjudged
+	}
+	k := t.session.keeper
+	if e := k.guard.settle(codeUser(t.profile), t.codeVersion, o); e != nil {
+		k.cfg.Logf("session: noting what came of a code: %v", e)
+	}
 }
 
 // tellWait tells the person, if there is one, why nothing happens.
@@ -73,8 +140,8 @@ func (k *Keeper) codeTime(ctx context.Context, user string, tell func(context.Co
 	}
 }
 
-// maxCode is far above the six digits of a code, in bytes.
-const maxCode = 64
+// codeLength is how many digits the codes of Cognito's software tokens have.
+const codeLength = 6
 
 // codeByCommand runs totp_command, without a shell, and takes what it prints.
 func (t *signIn) codeByCommand(ctx context.Context) (agent.Secret, error) {
@@ -86,8 +153,8 @@ func (t *signIn) codeByCommand(ctx context.Context) (agent.Secret, error) {
 		return agent.Secret{}, t.codeCommandFailed(why)
 	}
 	code := strings.TrimSpace(string(bytes.ReplaceAll(out.text[:out.n], []byte(" "), nil)))
-	if code == "" || len(code) > maxCode || strings.ContainsAny(code, "\r\n") {
-		return agent.Secret{}, t.codeCommandFailed("it printed no code")
+	if len(code) != codeLength || strings.Trim(code, "0123456789") != "" {
+		return agent.Secret{}, t.codeCommandFailed("it printed no code of six digits")
 	}
 	return agent.NewSecret(code), nil
 }

@@ -33,6 +33,10 @@ type pool struct {
 	asked  []string // the scopes of each token for the app client
 	login  Login    // the last one
 
+	wrongCodes   int  // that were made without asking
+	lateQuestion bool // asks something after the tokens are made
+	waits        bool // a browser that doesn't come by itself
+
 	now    func() time.Time // the server's clock
 	life   time.Duration
 	again  bool // a refresh gives the last tokens again, as a cache would
@@ -151,6 +155,8 @@ func (f *pool) SignIn(ctx context.Context, p profiles.Profile, l Login) (SignedI
 			in.Grant = f.issue(p, Grant{})
 			return in, nil
 		case !code.Empty():
+			in.CodeRefused = true
+			f.set(func() { f.wrongCodes++ })
 			return in, agent.Errorf(agent.KindCodeWrong, "the code is wrong")
 		case l.Prompter == nil:
 			return in, agent.Errorf(agent.KindPromptNeeded, "a code is needed")
@@ -163,9 +169,10 @@ func (f *pool) SignIn(ctx context.Context, p profiles.Profile, l Login) (SignedI
 			return in, agent.Errorf(agent.KindCodeWrong, "the code is wrong")
 		}
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	in.Grant = f.issue(p, Grant{DeviceKey: f.device})
+	f.set(func() { in.Grant = f.issue(p, Grant{DeviceKey: f.device}) })
+	if f.lateQuestion {
+		_, _ = l.Prompter.Ask(ctx, agent.Prompt{Kind: agent.PromptConfirm, Text: "Remember this machine?"})
+	}
 	return in, nil
 }
 
@@ -176,7 +183,13 @@ func (f *pool) oauth(ctx context.Context, p profiles.Profile, l Login) (SignedIn
 		if l.Prompter == nil {
 			return SignedIn{}, agent.Errorf(agent.KindPromptNeeded, "a browser is needed")
 		}
-		if _, err := l.Prompter.Ask(ctx, agent.Prompt{Kind: agent.PromptBrowser, Text: "Sign in", URL: "https://example.com"}); err != nil {
+		waiting, cancel := context.WithCancel(ctx)
+		if !f.waits {
+			time.AfterFunc(time.Millisecond, cancel) // the browser is back
+		}
+		_, err := l.Prompter.Ask(waiting, agent.Prompt{Kind: agent.PromptBrowser, Text: "Sign in", URL: "https://example.com"})
+		cancel()
+		if err != nil && f.waits {
 			return SignedIn{}, err
 		}
 	}
@@ -391,6 +404,7 @@ func (r *rig) store(kind, value string) {
 // A script answers prompts by kind, and remembers them.
 type script struct {
 	answers map[string]string
+	delay   time.Duration // of each answer
 	hold    chan struct{} // if not nil, answers come after it is closed
 
 	mu    sync.Mutex
@@ -412,6 +426,7 @@ func (s *script) Ask(ctx context.Context, q agent.Prompt) (agent.Secret, error) 
 			return agent.Secret{}, ctx.Err()
 		}
 	}
+	time.Sleep(s.delay)
 	answer, ok := s.answers[q.Kind]
 	if !ok {
 		return agent.Secret{}, agent.Errorf(agent.KindPromptUnanswered, "the question was not answered")

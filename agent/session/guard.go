@@ -57,7 +57,6 @@ type passwordTry struct {
 // The limits on trying stored passwords when no person stands behind it.
 const (
 	guardWindow     = 15 * time.Minute
-	triesPerWindow  = 2
 	refusedVersions = 8 // that are remembered for a user
 )
 
@@ -69,24 +68,35 @@ var (
 	errTriesLost     = errors.New("it isn't known how often passwords were tried in the last 15 minutes")
 )
 
-// reserve counts a try of a version of a stored password before it is made. A
-// password that was refused is never tried again. person says that a person
-// is behind this very try; all others are limited to one try for a version
-// and two for a user in 15 minutes.
-func (g *guard) reserve(user, version string, person bool) error {
+// Who stands behind a try.
+type behind int
+
+const (
+	nobody  behind = iota // what is stored is tried by itself
+	aScript               // it was given, by who can't be asked
+	aPerson               // who wants this very try
+)
+
+// triesPerWindow is how often a user's passwords are tried. Cognito locks at five.
+var triesPerWindow = map[behind]int{nobody: 2, aScript: 4}
+
+// reserve counts a try of a version of a password before it is made. A stored
+// one that was refused is never tried again. But for a person there is one try
+// for a version in 15 minutes, and a few for a user.
+func (g *guard) reserve(user, version string, who behind) error {
 	return g.change(func(f *guardFile) error {
 		u := f.user(user)
-		if slices.Contains(u.Refused, version) {
+		if who != aScript && slices.Contains(u.Refused, version) {
 			return errRefusedBefore
 		}
 		u.Tries = slices.DeleteFunc(u.Tries, func(t passwordTry) bool { return !g.recent(t.At) })
-		if !person && g.recent(f.Lost) {
+		switch {
+		case who == aPerson:
+		case g.recent(f.Lost):
 			return errTriesLost
-		}
-		if !person && slices.ContainsFunc(u.Tries, func(t passwordTry) bool { return t.Version == version }) {
+		case slices.ContainsFunc(u.Tries, func(t passwordTry) bool { return t.Version == version }):
 			return errTriedBefore
-		}
-		if !person && len(u.Tries) >= triesPerWindow {
+		case len(u.Tries) >= triesPerWindow[who]:
 			return errTooManyTries
 		}
 		u.Tries = append(u.Tries, passwordTry{At: g.wall().UTC(), Version: version})

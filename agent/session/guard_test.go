@@ -27,7 +27,7 @@ func TestSameWrongPasswordAgain(t *testing.T) {
 				t.Fatal("signed in")
 			}
 		}
-		if in, _ := r.pool.counts(); in != triesPerWindow {
+		if in, _ := r.pool.counts(); in != triesPerWindow[nobody] {
 			t.Errorf("%d tries, want %d", in, triesPerWindow)
 		}
 		time.Sleep(guardWindow)
@@ -65,7 +65,7 @@ func TestGuardsShareTheCount(t *testing.T) {
 	tried := make(chan bool, 100)
 	for range cap(tried) {
 		g := newTestGuard(t, dir) // as another process has it
-		all.Go(func() { tried <- g.reserve("user", rand.Text(), false) == nil })
+		all.Go(func() { tried <- g.reserve("user", rand.Text(), nobody) == nil })
 	}
 	all.Wait()
 	close(tried)
@@ -75,7 +75,7 @@ func TestGuardsShareTheCount(t *testing.T) {
 			n++
 		}
 	}
-	if n != triesPerWindow {
+	if n != triesPerWindow[nobody] {
 		t.Errorf("%d tries, want %d", n, triesPerWindow)
 	}
 }
@@ -90,7 +90,7 @@ func TestGuardIsHeldByAnother(t *testing.T) {
 	defer other.Close()
 	g := newTestGuard(t, dir)
 	began := time.Now()
-	if err := g.reserve("user", "version", true); err == nil {
+	if err := g.reserve("user", "version", aPerson); err == nil {
 		t.Error("a try that wasn't counted")
 	}
 	if took := time.Since(began); took > guardTimeout+5*time.Second {
@@ -104,7 +104,7 @@ func TestGuardIsHeldByAnother(t *testing.T) {
 	if err := other.Unlock(); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.reserve("user", "version", false); err != nil {
+	if err := g.reserve("user", "version", nobody); err != nil {
 		t.Error(err)
 	}
 }
@@ -120,11 +120,11 @@ func TestDamagedGuardFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 3 {
-				if err := newTestGuard(t, dir).reserve("user", "version", false); err != errTriesLost {
+				if err := newTestGuard(t, dir).reserve("user", "version", nobody); err != errTriesLost {
 					t.Errorf("%.20q: %v", damaged, err)
 				}
 			}
-			if err := newTestGuard(t, dir).reserve("user", "version", true); err != nil {
+			if err := newTestGuard(t, dir).reserve("user", "version", aPerson); err != nil {
 				t.Errorf("%.20q: a person: %v", damaged, err)
 			}
 			aside, err := filepath.Glob(path + ".bad-*")
@@ -135,7 +135,7 @@ func TestDamagedGuardFile(t *testing.T) {
 				t.Errorf("%.20q is kept as %.20q, %v", damaged, kept, err)
 			}
 			time.Sleep(guardWindow)
-			if err := newTestGuard(t, dir).reserve("user", "version", false); err != nil {
+			if err := newTestGuard(t, dir).reserve("user", "version", nobody); err != nil {
 				t.Errorf("%.20q: later: %v", damaged, err)
 			}
 		})
@@ -148,7 +148,7 @@ func TestUnreadableGuardFile(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "attempts.json"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := newTestGuard(t, dir).reserve("user", "version", false); err == nil {
+	if err := newTestGuard(t, dir).reserve("user", "version", nobody); err == nil {
 		t.Error("a try that wasn't counted")
 	}
 }
@@ -157,7 +157,7 @@ func TestUnreadableGuardFile(t *testing.T) {
 func TestRefusalAfterLoss(t *testing.T) {
 	dir := t.TempDir()
 	g := newTestGuard(t, dir)
-	if err := g.reserve("user", "version", false); err != nil {
+	if err := g.reserve("user", "version", nobody); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(g.path); err != nil {
@@ -166,7 +166,7 @@ func TestRefusalAfterLoss(t *testing.T) {
 	if err := g.settle("user", "version", refused); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.reserve("user", "version", true); err != errRefusedBefore {
+	if err := g.reserve("user", "version", aPerson); err != errRefusedBefore {
 		t.Errorf("%v", err)
 	}
 }

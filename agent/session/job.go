@@ -105,6 +105,9 @@ func (j *job) Ask(ctx context.Context, q agent.Prompt) (agent.Secret, error) {
 			return agent.Secret{}, agent.Errorf(agent.KindPromptUnanswered, "whoever was asked has hung up")
 		}
 		answer, err := p.ask(ctx, q)
+		if err == nil && q.Kind == agent.PromptBrowser && answer.Empty() {
+			err = p.waitForBrowser(ctx)
+		}
 		if err == nil || ctx.Err() != nil || p.ctx.Err() == nil {
 			return answer, err
 		}
@@ -126,6 +129,17 @@ func (j *job) next() *person {
 		}
 	}
 	return nil
+}
+
+// waitForBrowser waits with a person who has nothing to paste: when they have
+// hung up, nobody is left who would look at the browser.
+func (p *person) waitForBrowser(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.ctx.Done():
+		return p.ctx.Err()
+	}
 }
 
 // promptGrace is for a prompter to end by itself after agent.PromptTimeout.

@@ -53,12 +53,13 @@ type Keeper struct {
 	versionKeys map[string][]byte // by store
 
 	mu            sync.Mutex
-	sessions      map[string]*session     // by store and SessionID
-	keyholes      map[string]*keyhole     // by store
-	clientSecrets map[string]agent.Secret // by profile name, store and owner
-	scoped        []string                // keys of the sessions that makeRoom counts, oldest first
-	codeSteps     map[string]int64        // by userKey: the step of the last code that was made
-	secretChanges int                     // so that a secret that was read before a change isn't kept
+	sessions      map[string]*session      // by store and SessionID
+	keyholes      map[string]*keyhole      // by store
+	clientSecrets map[string]agent.Secret  // by profile name, store and owner
+	scoped        []string                 // keys of the sessions that makeRoom counts, oldest first
+	userTurns     map[string]chan struct{} // by userKey
+	codeSteps     map[string]int64         // by userKey: the step of the last code that was made
+	secretChanges int                      // so that a secret that was read before a change isn't kept
 }
 
 var _ agent.Agent = (*Keeper)(nil)
@@ -78,6 +79,7 @@ func New(cfg Config) *Keeper {
 		keyTurn:       make(chan struct{}, 1),
 		clientSecrets: map[string]agent.Secret{},
 		codeSteps:     map[string]int64{},
+		userTurns:     map[string]chan struct{}{},
 	}
 	k.source = newSource(cfg.Load, cfg.Path, k.configChanged)
 	k.guard = newGuard(cfg.StateDir, cfg.Clock.Wall, cfg.Logf)
@@ -180,19 +182,23 @@ func (k *Keeper) session(p profiles.Profile) *session {
 
 // makeRoom is called before a session for scopes that somebody asks for by name.
 // So that asking for ever others doesn't fill the memory, the oldest goes.
-func (k *Keeper) makeRoom(key string) {
+// It fails with KindBusy when all of them are at work.
+func (k *Keeper) makeRoom(key string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if slices.Contains(k.scoped, key) {
-		return
+		return nil
 	}
 	if len(k.scoped) == maxScopedSessions {
-		if oldest := k.sessions[k.scoped[0]]; oldest != nil && oldest.idle() {
-			delete(k.sessions, k.scoped[0])
+		i := slices.IndexFunc(k.scoped, func(key string) bool { return k.sessions[key] == nil || k.sessions[key].idle() })
+		if i < 0 {
+			return agent.Errorf(agent.KindBusy, "tokens for too many sets of scopes are asked for at once").WithHint("try again in a moment")
 		}
-		k.scoped = k.scoped[1:]
+		delete(k.sessions, k.scoped[i])
+		k.scoped = slices.Delete(k.scoped, i, i+1)
 	}
 	k.scoped = append(k.scoped, key)
+	return nil
 }
 
 // maxScopedSessions is how many sessions for scopes that were asked for are held.

@@ -34,6 +34,7 @@ func (k *Keeper) Logout(ctx context.Context, c agent.Caller, r agent.LogoutReque
 	// can't be reached or the agent is killed.
 	warn("the logout could not be noted on disk", k.guard.setSignedOut(s.key(), true))
 	access := s.drop()
+	k.dropScoped(s)
 	var last record
 	if err = k.unlock(ctx, c, p); err == nil {
 		last, err = s.takeRecord(ctx)

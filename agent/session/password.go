@@ -25,7 +25,7 @@ type usedPassword struct {
 // request, else the stored one if it may be tried, else one that is asked for.
 func (t *signIn) findPassword(ctx context.Context) (agent.Secret, error) {
 	if !t.given.Empty() {
-		return t.use(ctx, usedPassword{secret: t.given})
+		return t.useGiven(ctx)
 	}
 	stored, err := t.storedPassword(ctx)
 	if err == nil {
@@ -39,6 +39,29 @@ func (t *signIn) findPassword(ctx context.Context) (agent.Secret, error) {
 	}
 	t.refusal = err
 	return agent.Secret{}, err
+}
+
+// useGiven counts the try of a password that came with the request, where no
+// person is there to see it fail: a script that goes on trying would lock the user.
+func (t *signIn) useGiven(ctx context.Context) (agent.Secret, error) {
+	k, u := t.session.keeper, usedPassword{secret: t.given}
+	var err error
+	if u.version, err = k.passwordVersion(ctx, t.profile, t.given); err != nil {
+		return agent.Secret{}, err
+	}
+	if t.job.canAsk {
+		return t.use(ctx, u)
+	}
+	err = k.guard.reserve(userKey(t.profile), u.version, aScript)
+	if err != nil {
+		k.cfg.Logf("session: profile %s: counting the try of a given password: %v", t.profile.Name, err)
+	}
+	if errors.Is(err, errTriedBefore) || errors.Is(err, errTooManyTries) || errors.Is(err, errTriesLost) {
+		t.refusal = agent.Errorf(agent.KindPasswordRefusedBefore, "profile %s: the password was not tried: too many have failed in the last 15 minutes, or this one has, and five failures lock the user", t.profile.Name).
+			WithHint("run it in a terminal: cogtok login %s", t.profile.Name)
+		return agent.Secret{}, t.refusal
+	}
+	return t.use(ctx, u)
 }
 
 // askPassword asks for the password; why says why the stored one won't do.
@@ -83,10 +106,18 @@ func (t *signIn) storedPassword(ctx context.Context) (agent.Secret, error) {
 	if u.version, err = k.passwordVersion(ctx, t.profile, u.secret); err != nil {
 		return agent.Secret{}, err
 	}
-	if err := k.guard.reserve(userKey(t.profile), u.version, t.job.person && t.job.canAsk); err != nil {
+	if err := k.guard.reserve(userKey(t.profile), u.version, t.behind()); err != nil {
 		return agent.Secret{}, t.notTried(err)
 	}
 	return t.use(ctx, u)
+}
+
+// behind is who stands behind the use of what is stored.
+func (t *signIn) behind() behind {
+	if t.job.person && t.job.canAsk {
+		return aPerson
+	}
+	return nobody
 }
 
 // notTried says why the stored password isn't tried.
@@ -120,6 +151,7 @@ func (t *signIn) settle(ctx context.Context, in SignedIn, err error) {
 			k.cfg.Logf("session: noting what came of a sign-in: %v", e)
 		}
 	}
+	t.settleCode(in, err)
 	switch kind := agent.KindOf(err); {
 	case kind == agent.KindPromptNeeded, kind == agent.KindCodeWrong && !t.job.canAsk:
 		t.session.setNeedsPerson(ctx, true)
@@ -171,7 +203,7 @@ func outcomeOf(err error) outcome {
 		return unjudged
 	}
 	switch agent.KindOf(err) {
-	case "", agent.KindPromptNeeded, agent.KindCodeWrong, agent.KindCodeExpired, agent.KindUnknownChallenge, agent.KindPasswordPolicy,
+	case "", agent.KindPromptNeeded, agent.KindCodeWrong, agent.KindCodeUsed, agent.KindCodeExpired, agent.KindUnknownChallenge, agent.KindPasswordPolicy,
 		agent.KindChallengeRefused, agent.KindPasskey:
 		return succeeded // Cognito went on to the next step
 	case agent.KindWrongPassword, agent.KindUserNotFound, agent.KindPasswordExpired, agent.KindPasswordReset, agent.KindUserNotConfirmed:

@@ -81,6 +81,9 @@ type Device struct {
 // SignedIn is the outcome of a sign-in.
 type SignedIn struct {
 	Grant Grant
+	// CodeRefused says that Cognito refused the code that came from Login.Code,
+	// also where a person has typed a better one since, or the sign-in failed.
+	CodeRefused bool
 	// DeviceRemembered says that the next sign-in from here may take no second
 	// factor, though this one did.
 	DeviceRemembered bool

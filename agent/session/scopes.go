@@ -31,6 +31,38 @@ func withScopes(p profiles.Profile, scopes []string) (profiles.Profile, error) {
 	return p, nil
 }
 
+// scopedSession returns the session of p, which is a profile with the scopes that
+// were asked for, and own without. The two end together.
+func (k *Keeper) scopedSession(own, p profiles.Profile) (*session, error) {
+	s := k.session(own)
+	if sessionKey(own) == sessionKey(p) {
+		return s, nil
+	}
+	if k.guard.signedOut(s.key()) {
+		return nil, errLoggedOut.WithHint("run: cogtok login %s", p.Name)
+	}
+	if err := k.makeRoom(sessionKey(p)); err != nil {
+		return nil, err
+	}
+	scoped := k.session(p)
+	scoped.mu.Lock()
+	scoped.of = s.key()
+	scoped.mu.Unlock()
+	return scoped, nil
+}
+
+// dropScoped forgets the tokens of the sessions that belong to one.
+func (k *Keeper) dropScoped(own *session) {
+	for _, s := range k.allSessions() {
+		s.mu.Lock()
+		belongs := s.of == own.key()
+		s.mu.Unlock()
+		if belongs {
+			s.drop()
+		}
+	}
+}
+
 // isScope follows scope-token of RFC 6749, section 3.3.
 func isScope(s string) bool {
 	return s != "" && len(s) <= 256 && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) < 0

@@ -42,6 +42,7 @@ type session struct {
 	unsaved   error     // why the newest record is in memory only
 	saving    bool      // somebody tries to save it from time to time
 	problem   error     // what went wrong last, for status
+	of        string    // the key of the session whose profile it is, with other scopes
 	handedOut time.Time // the latest expiry of a token that was handed out
 }
 

@@ -27,6 +27,8 @@ type signIn struct {
 	more     bool    // it asked for more than the password
 	password usedPassword
 	refusal  error // why there was no password
+
+	codeVersion string // of the source of the codes that were made; empty: none were
 }
 
 // startSigningIn starts the job on behalf of a caller; mu is held. leave is
@@ -67,6 +69,13 @@ func (t *signIn) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if !t.job.canAsk && t.profile.HasUser() {
+		endTurn, err := k.userTurn(ctx, userKey(t.profile))
+		if err != nil {
+			return err
+		}
+		defer endTurn()
+	}
 	devices := devicesOf{k, t.profile}
 	login := Login{ClientSecret: secret, Password: t.findPassword, Code: t.findCode, Devices: devices, KnownAs: devices.knownAs(ctx), Reset: t.reset}
 	if t.job.canAsk {
@@ -82,6 +91,24 @@ func (t *signIn) run(ctx context.Context) error {
 		return err
 	}
 	return t.keep(ctx, in)
+}
+
+// userTurn lets sign-ins of one user that nobody is asked for come one after
+// another: at once, one would take the other's try of the password, or its code.
+func (k *Keeper) userTurn(ctx context.Context, user string) (end func(), err error) {
+	k.mu.Lock()
+	turn := k.userTurns[user]
+	if turn == nil {
+		turn = make(chan struct{}, 1)
+		k.userTurns[user] = turn
+	}
+	k.mu.Unlock()
+	select {
+	case turn <- struct{}{}:
+		return func() { <-turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // keep stores the outcome and publishes it.
@@ -128,7 +155,9 @@ func (t *signIn) Ask(ctx context.Context, q agent.Prompt) (agent.Secret, error) 
 	answer, err := t.job.Ask(ctx, q)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.asked = t.session.keeper.now()
+	if q.Kind != agent.PromptConfirm { // that comes after the tokens, and their age is counted from here
+		t.asked = t.session.keeper.now()
+	}
 	t.more = t.more || asksForMore[q.Kind]
 	return answer, err
 }

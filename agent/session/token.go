@@ -19,7 +19,7 @@ func (k *Keeper) Token(ctx context.Context, c agent.Caller, r agent.TokenRequest
 	if err != nil {
 		return agent.Token{}, err
 	}
-	own := sessionKey(p)
+	own := p
 	if p, err = withScopes(p, r.Scopes); err != nil {
 		return agent.Token{}, err
 	}
@@ -27,10 +27,10 @@ func (k *Keeper) Token(ctx context.Context, c agent.Caller, r agent.TokenRequest
 	if err != nil {
 		return agent.Token{}, err
 	}
-	if sessionKey(p) != own {
-		k.makeRoom(sessionKey(p))
+	s, err := k.scopedSession(own, p)
+	if err != nil {
+		return agent.Token{}, named(p, err)
 	}
-	s := k.session(p)
 	h, warning, err := s.find(ctx, c, p, w)
 	if err == nil {
 		err = hasScopes(p, h, r.Scopes)
