@@ -103,7 +103,7 @@ func TestSMS(t *testing.T) {
 	u, w := newUser(t, "memory")
 	term := u.Terminal("login", "sms")
 	term.Answer("Password for sms", password)
-	term.Expect("0123: ") // the end of the number
+	term.Expect("0123 (empty: send a new one): ") // the end of the number
 	term.Type(w.pool.LastCode("sms") + "\n")
 	if r := term.Wait(); r.Code != 0 {
 		t.Fatal(r)
