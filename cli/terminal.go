@@ -66,6 +66,9 @@ func (t *terminal) line(ctx context.Context, text string, echo bool) (string, er
 	}()
 	select {
 	case r := <-read:
+		if echo && r.err != nil {
+			t.show("\n") // what follows gets a line of its own
+		}
 		return r.line, r.err
 	case <-ctx.Done():
 		if echo {

@@ -54,8 +54,9 @@ type signIn struct {
 	srp       *srpExchange // of the PASSWORD_VERIFIER to come
 	deviceSRP *srpExchange // of the DEVICE_PASSWORD_VERIFIER to come
 
-	factor string         // the first factor that was chosen, of USER_AUTH
-	device session.Device // that this machine is to the user pool; zero: none is known
+	factor       string         // the first factor that was chosen, of USER_AUTH
+	secondFactor string         // the second one that was chosen
+	device       session.Device // that this machine is to the user pool; zero: none is known
 	// remembered says that the device stands for a second factor from now on.
 	remembered bool
 	// once are the new starts that a sign-in makes by itself, each at most once.

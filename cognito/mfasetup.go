@@ -67,10 +67,15 @@ func (s *signIn) chooseSecondFactor(ctx context.Context, list, text string, usab
 	case 1:
 		return known[0], nil
 	}
+	// A new start, for another code, isn't for another choice.
+	if i := slices.IndexFunc(known, func(f secondFactor) bool { return f.name == s.secondFactor }); i >= 0 {
+		return known[i], nil
+	}
 	i, err := s.choose(ctx, "which second factor to use", text, labels)
 	if err != nil {
 		return secondFactor{}, err
 	}
+	s.secondFactor = known[i].name
 	return known[i], nil
 }
 
