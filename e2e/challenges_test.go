@@ -12,40 +12,54 @@ import (
 var (
 	thePassword = step{
 		asks: "Password for ", hidden: true, right: typed(password),
-		wrong: ending{typed("Wrong-Passw0rd-82!"), 1, 7, "wrong user name or password for", 0},
-		empty: ending{typed(""), 1, 3, "no password was given", 0},
+		wrong: ending{typed("Wrong-Passw0rd-82!"), 1, 7, "wrong user name or password for", 0, 0},
+		empty: ending{typed(""), 1, 3, "no password was given", 0, 0},
 	}
 	newPasswordSteps = []step{
 		{
 			asks: "ew password for ", hidden: true, right: typed(newPassword),
-			wrong: ending{twice("weak"), 3, 7, "the new password was refused: ", 0}, mends: 0,
-			empty: ending{twice(""), 3, 3, "no new password in 3 tries", 0},
+			wrong: ending{twice("weak"), 3, 7, "the new password was refused: ", 0, 0}, mends: 0,
+			empty: ending{twice(""), 3, 3, "no new password in 3 tries", 0, 0},
 		},
 		{
 			asks: "The new password again: ", hidden: true, right: typed(newPassword), back: 1, mends: 1,
-			wrong: ending{typed("Other-Passw0rd-86!"), 3, 3, "no new password in 3 tries", 0},
+			wrong: ending{typed("Other-Passw0rd-86!"), 3, 3, "no new password in 3 tries", 0, 0},
 		},
 	}
 	mailed = step{
 		asks: "(empty: send a new one): ", right: sentCode, mends: 2,
-		wrong: ending{wrongCode, 3, 7, "the code was wrong", 1},
-		empty: ending{typed(""), 3, 7, "no good code in 3 tries", 2},
+		wrong: ending{wrongCode, 3, 7, "the code was wrong", 1, 0},
+		empty: ending{typed(""), 3, 7, "no good code in 3 tries", 2, 0},
 	}
 	// The new password is asked for before the code can be judged.
-	resetCode = mailed.with(func(s *step) { s.then, s.mends, s.wrong.sent = 2, 1, 0 })
+	resetCode = mailed.with(func(s *step) { s.mends, s.wrong.sent, s.wrong.then = 1, 0, 2 })
 	fromApp   = step{
 		asks: "Code from your authenticator app: ", right: appCode(totpSeed), mends: 1,
-		wrong: ending{wrongCode, 3, 7, "the code was wrong", 0},
-		empty: ending{typed(""), 3, 7, "no good code in 3 tries", 0},
+		wrong: ending{wrongCode, 3, 7, "the code was wrong", 0, 0},
+		empty: ending{typed(""), 3, 7, "no good code in 3 tries", 0, 0},
 	}
 )
+
+// forcedReset is a reset that is told of again whenever it comes to nothing.
+func forcedReset() (all []step) {
+	for _, st := range append([]step{resetCode}, newPasswordSteps...) {
+		st.unanswered = "has to be reset"
+		for _, end := range []*ending{&st.wrong, &st.empty} {
+			if end.status == 3 {
+				end.says = st.unanswered
+			}
+		}
+		all = append(all, st)
+	}
+	return all
+}
 
 // menu is a numbered menu.
 func menu(last, choice string) step {
 	return step{
 		asks: "Number (1-" + last + "): ", right: typed(choice), mends: 1,
-		wrong: ending{typed("9"), 3, 3, "the question was not answered", 0},
-		empty: ending{typed(""), 3, 3, "the question was not answered", 0},
+		wrong: ending{typed("9"), 3, 3, "the question was not answered", 0, 0},
+		empty: ending{typed(""), 3, 3, "the question was not answered", 0, 0},
 	}
 }
 
@@ -78,14 +92,14 @@ var (
 var challenges = []challenge{
 	{name: "PASSWORD_VERIFIER", steps: []step{thePassword}},
 	{name: "password, kept in a file", store: "file", steps: []step{thePassword, {
-		asks: "[y/N] ", right: typed("n"), signedIn: true, empty: ending{typed(""), 1, 0, "signed in", 0},
+		asks: "[y/N] ", right: typed("n"), signedIn: true, empty: ending{typed(""), 1, 0, "signed in", 0, 0},
 	}}},
 	{
 		name: "NEW_PASSWORD_REQUIRED", pool: userpool.PoolConfig{RequiredAttributes: []string{"name"}},
 		user: userpool.User{Status: userpool.ForceChangePassword},
 		steps: steps(thePassword.passed(), []step{{
 			asks: "Value of your attribute name: ", right: typed("Rob"),
-			empty: ending{typed(""), 3, 3, "no value was given for the attribute name", 0},
+			empty: ending{typed(""), 3, 3, "no value was given for the attribute name", 0, 0},
 		}}, newPasswordSteps),
 	},
 	{name: "SMS_MFA", user: phone, steps: []step{thePassword.passed(), mailed}},
@@ -110,16 +124,16 @@ var challenges = []challenge{
 		name: "MFA_SETUP", pool: userpool.PoolConfig{MFA: userpool.MFARequired},
 		steps: []step{thePassword.passed(), {
 			asks: "Code that the app shows now: ", right: newApp, mends: 1,
-			wrong: ending{wrongCode, 3, 7, "the code was wrong", 0},
-			empty: ending{typed(""), 3, 7, "no good code in 3 tries", 0},
+			wrong: ending{wrongCode, 3, 7, "the code was wrong", 0, 0},
+			empty: ending{typed(""), 3, 7, "no good code in 3 tries", 0, 0},
 		}},
 	},
 	{
 		name: "MFA_SETUP by email", pool: userpool.PoolConfig{MFA: userpool.MFARequired, MFASetup: []string{"SOFTWARE_TOKEN_MFA", "EMAIL_OTP"}},
 		steps: []step{thePassword.passed(), menu("2", "2"), {
 			asks: "Email address for codes: ", right: typed("case@example.com"),
-			wrong: ending{typed("nonsense"), 1, 7, "email", 0},
-			empty: ending{typed(""), 1, 3, "no email address was given", 0},
+			wrong: ending{typed("nonsense"), 1, 7, "email", 0, 0},
+			empty: ending{typed(""), 1, 3, "no email address was given", 0, 0},
 		}, mailed.passed()},
 	},
 	{name: "SELECT_CHALLENGE", pool: everybody, user: reachable, keys: "auth: choice\n", steps: []step{menu("4", "1"), thePassword}},
@@ -131,8 +145,8 @@ var challenges = []challenge{
 		keys: "auth: custom\n",
 		steps: []step{{
 			asks: "Answer: ", right: typed("marker-answer"),
-			wrong: ending{typed("marker-guess"), 1, 7, "the user pool refuses the answer to its challenge", 0},
-			empty: ending{typed(""), 1, 3, "no answer was given", 0},
+			wrong: ending{typed("marker-guess"), 1, 7, "the user pool refuses the answer to its challenge", 0, 0},
+			empty: ending{typed(""), 1, 3, "no answer was given", 0, 0},
 		}},
 	},
 	{
@@ -140,8 +154,8 @@ var challenges = []challenge{
 		keys: "auth: custom\ncustom_srp: true\n",
 		steps: []step{thePassword, {
 			asks: "Answer: ", right: typed("marker-answer"), mends: 1,
-			wrong: ending{typed("marker-guess"), 2, 7, "the user pool refuses the answer to its challenge", 0},
-			empty: ending{typed(""), 1, 3, "no answer was given", 0},
+			wrong: ending{typed("marker-guess"), 2, 7, "the user pool refuses the answer to its challenge", 0, 0},
+			empty: ending{typed(""), 1, 3, "no answer was given", 0, 0},
 		}},
 	},
 	{
@@ -149,7 +163,7 @@ var challenges = []challenge{
 		pool: userpool.PoolConfig{DeviceConfiguration: &userpool.DeviceConfiguration{ChallengeRequiredOnNewDevice: true, DeviceOnlyRememberedOnUserPrompt: true}},
 		steps: []step{thePassword.passed(), mailed.passed(), {
 			asks: "may need no second factor? [y/N] ", right: typed("n"), signedIn: true,
-			empty: ending{typed(""), 1, 0, "signed in", 0},
+			empty: ending{typed(""), 1, 0, "signed in", 0, 0},
 		}},
 	},
 	{
@@ -158,7 +172,7 @@ var challenges = []challenge{
 	},
 	{
 		name: "forced reset", user: email, prepare: func(s *sitting) { s.w.pool.ResetPassword(s.name) },
-		steps: steps(thePassword.passed(), []step{resetCode.with(func(s *step) { s.unanswered = "the password of " })}, newPasswordSteps),
+		steps: steps(thePassword.passed(), forcedReset()),
 	},
 	{
 		name: "unconfirmed user", signUp: true,
