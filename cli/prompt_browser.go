@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/internal/printable"
 )
 
 // What is said at a sign-in page, before and after its address.
@@ -13,6 +14,7 @@ const (
 	pageIsShown  = "To sign in, open this address in a browser:\n\n"
 	noBrowser    = "No browser could be started: open the address yourself.\n"
 	pasteElse    = "Or paste the address at which the browser ends up: "
+	pasteAgain   = "Paste the address at which the browser ends up: "
 	pasteRemote  = "Waiting. If that browser is on another machine, paste the address at which it ends up: "
 )
 
@@ -20,6 +22,10 @@ const (
 // up, if they paste it. As a rule they don't: the browser comes to the agent,
 // which ends the call and so the context.
 func (p prompter) signInPage(ctx context.Context, q agent.Prompt) (string, error) {
+	if q.URL == "" { // the page is open, and what was pasted is of no use
+		p.tty.show(printable.Text(q.Text) + "\n")
+		return p.pasted(ctx, pasteAgain)
+	}
 	page, err := pageOf(q.URL)
 	if err != nil {
 		p.tty.show("cogtok: " + err.Error() + ", so it isn't opened\n")

@@ -166,9 +166,27 @@ func TestBrowserPromptThatIsLeft(t *testing.T) {
 	}
 }
 
+// A question without a page is put again after a paste that was of no use.
+func TestPasteAgain(t *testing.T) {
+	w := newWorld(t)
+	again := byBrowser("")
+	again.prompts[0].Text = "That was not the address"
+	s := w.serve(again)
+	program, notes := w.browser("browser", 0)
+	w.env["BROWSER"] = program
+	p := w.atTerminal("login", "sso")
+	p.expect("That was not the address\n")
+	p.expect(pasteAgain)
+	p.types(callback + "\n")
+	p.end(0)
+	if _, err := os.Stat(notes); err == nil || !slices.Equal(s.answers, []string{callback}) {
+		t.Errorf("answers %q, a browser was started: %t", s.answers, err == nil)
+	}
+}
+
 // What isn't a web page is neither opened nor taken for one.
 func TestPageThatIsNone(t *testing.T) {
-	for _, address := range []string{"-flag", "file:///etc/passwd", "https://x/\x1b[2J", "https://rob@x/", ""} {
+	for _, address := range []string{"-flag", "file:///etc/passwd", "https://x/\x1b[2J", "https://rob@x/"} {
 		w := newWorld(t)
 		w.serve(byBrowser(address))
 		program, notes := w.browser("browser", 0)

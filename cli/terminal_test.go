@@ -214,13 +214,15 @@ func TestInterruptedPrompt(t *testing.T) {
 }
 
 func TestCtrlDIsNoAnswer(t *testing.T) {
-	w := newWorld(t)
-	w.serve(&scripted{prompts: []agent.Prompt{password("Password")}})
-	p := w.atTerminal("token")
-	p.expect("Password: ")
-	p.types("\x04")
-	p.end(3)
-	p.expect("cogtok: ")
+	for _, echo := range []bool{false, true} {
+		w := newWorld(t)
+		w.serve(&scripted{prompts: []agent.Prompt{{Kind: agent.PromptText, Text: "Answer", Echo: echo}}})
+		p := w.atTerminal("token")
+		p.expect("Answer: ")
+		p.types("\x04")
+		p.end(3)
+		p.expect("\ncogtok: ") // on a line of its own
+	}
 }
 
 // An agent that gives up while the person thinks ends the prompt.

@@ -18,7 +18,7 @@ var (
 	newPasswordSteps = []step{
 		{
 			asks: "ew password for ", hidden: true, right: typed(newPassword),
-			wrong: ending{twice("weak"), 3, 7, "the new password was refused: ", 0, 0}, mends: 0,
+			wrong: ending{twice("weak"), 3, 7, "the new password was refused: ", 0, 0},
 			empty: ending{twice(""), 3, 3, "no new password in 3 tries", 0, 0},
 		},
 		{

@@ -238,10 +238,11 @@ func (c challenge) cases() []oneCase {
 		for _, e := range events {
 			at(e.name, e.run)
 		}
-		for what, end := range map[string]ending{"wrong": st.wrong, "empty": st.empty} {
-			if end.types != nil {
-				at(what, end.run)
-			}
+		if st.wrong.types != nil {
+			at("wrong", st.wrong.run)
+		}
+		if st.empty.types != nil {
+			at("empty", st.empty.run)
 		}
 		if st.mends > 0 {
 			at("wrong then right", (*sitting).mended)
