@@ -244,6 +244,13 @@ func TestPromptThatIsOvertaken(t *testing.T) {
 	if err != nil || state.Lflag&unix.ECHO == 0 {
 		t.Errorf("the terminal is left without echo: %v", err)
 	}
+	// What is typed then is the answer to the next question.
+	if _, err := tty.WriteString("good\n"); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := p.Ask(t.Context(), password("Password")); err != nil || answer.Reveal() != "good" {
+		t.Errorf("%q, %v", answer.Reveal(), err)
+	}
 }
 
 // `token` asks only where standard error is a terminal too; `login` asks at
