@@ -153,10 +153,11 @@ func TestBrowserElsewhere(t *testing.T) {
 
 // browserWorld is a user with a profile that signs in by browser. Their browser
 // is this test's; screen has what it shows.
-func browserWorld(t *testing.T, username string) (u *cogtoktest.User, screen chan string) {
+func browserWorld(t *testing.T, username string) (u *cogtoktest.User, w *world, screen chan string) {
 	t.Helper()
 	c := browserChallenge(t)
-	w, endpoint := c.newWorld(t)
+	var endpoint string
+	w, endpoint = c.newWorld(t)
 	w.pool.AddUser(userpool.User{Username: "rob", Email: "rob@example.com", Password: password})
 	w.pool.AddUser(userpool.User{Username: "ann", Email: "ann@example.com", Password: password})
 	u = cogtoktest.NewUser(t)
@@ -170,11 +171,11 @@ func browserWorld(t *testing.T, username string) (u *cogtoktest.User, screen cha
 		screen <- string(text)
 	}))
 	t.Cleanup(server.Close)
-	u.Env = append(u.Env, "BROWSER="+program, browserUser+"="+username, browserScreen+"="+server.URL)
+	u.Env = append(u.Env, "BROWSER="+program, browserUser+"="+username, "COGTOK_LOG=debug", browserScreen+"="+server.URL)
 	u.WriteConfig(fmt.Sprintf("version: 1\nstore: memory\nprofiles:\n  web:\n    user_pool_id: %s\n    client_id: %s\n    username: rob\n    endpoint: %s\n    %s",
 		w.pool.ID(), c.client.ID, endpoint, strings.ReplaceAll(c.keys, "\n", "\n    ")))
 	u.Must(clientSecret, "secret", "set", "web", "client-secret")
-	return u, screen
+	return u, w, screen
 }
 
 // mustShow waits for what the browser shows.
@@ -192,7 +193,7 @@ func mustShow(t *testing.T, screen chan string, text string) {
 
 func TestBrowserComesBack(t *testing.T) {
 	t.Parallel()
-	u, screen := browserWorld(t, "rob")
+	u, w, screen := browserWorld(t, "rob")
 	// A browser is opened by login alone.
 	term := u.Terminal("token", "web")
 	if r := term.Wait(); r.Code != 3 || r.Stdout != "" || !strings.Contains(r.Stderr, "hint: run: cogtok login web") {
@@ -208,6 +209,7 @@ func TestBrowserComesBack(t *testing.T) {
 		t.Errorf("login: %s", r)
 	}
 	mustShow(t, screen, "You are signed in to profile web as rob@example.com")
+	mustKeepSecrets(t, u, w, r.Stderr)
 	if token := u.Must("", "token", "web"); !strings.HasPrefix(token, "eyJ") {
 		t.Errorf("token %q", token)
 	}
@@ -216,7 +218,7 @@ func TestBrowserComesBack(t *testing.T) {
 // A browser that was signed in as somebody else is told so, on both sides.
 func TestBrowserOfSomebodyElse(t *testing.T) {
 	t.Parallel()
-	u, screen := browserWorld(t, "ann")
+	u, _, screen := browserWorld(t, "ann")
 	term := u.Terminal("login", "web")
 	r := term.Wait()
 	if r.Code != 7 || r.Stdout != "" || !strings.Contains(r.Stderr, "you signed in as ann@example.com, but the profile is for rob") ||
@@ -232,7 +234,7 @@ func TestBrowserOfSomebodyElse(t *testing.T) {
 // Without a browser that starts, the person is told to open the page.
 func TestNoBrowserStarts(t *testing.T) {
 	t.Parallel()
-	u, _ := browserWorld(t, "rob")
+	u, _, _ := browserWorld(t, "rob")
 	u.Env = append(u.Env, "BROWSER=false")
 	term := u.Terminal("login", "web")
 	term.Expect("No browser could be started: open the address yourself.")
@@ -250,7 +252,7 @@ func TestNoBrowserStarts(t *testing.T) {
 // The browser comes back while the terminal waits for a paste.
 func TestBrowserIsQuicker(t *testing.T) {
 	t.Parallel()
-	u, _ := browserWorld(t, "rob")
+	u, _, _ := browserWorld(t, "rob")
 	term := u.Terminal("login", "web", "--no-browser")
 	term.Expect("paste the address at which it ends up: ")
 	end, err := browse(pageAddress.FindString(term.Shown()), "rob", password)

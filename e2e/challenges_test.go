@@ -108,7 +108,7 @@ var challenges = []challenge{
 	}}},
 	{
 		name: "SMS_MFA, where a wrong code leaves the session good", pool: userpool.PoolConfig{WrongCodeKeepsSession: true}, user: phone,
-		steps: []step{thePassword.passed(), mailed.with(func(s *step) { s.mends, s.wrong.sent = 1, 0 })},
+		steps: []step{thePassword.passed(), mailed.with(func(s *step) { s.answered, s.mends, s.wrong.sent = true, 1, 0 })},
 	},
 	{name: "EMAIL_OTP", user: userpool.User{Email: "yes", EmailMFA: true}, steps: []step{thePassword.passed(), mailed}},
 	{name: "SOFTWARE_TOKEN_MFA", user: userpool.User{TOTPSeed: totpSeed}, steps: []step{thePassword.passed(), fromApp}},
@@ -118,7 +118,7 @@ var challenges = []challenge{
 	},
 	{
 		name: "SELECT_MFA_TYPE by SMS", user: userpool.User{Phone: "+15555550123", SMSMFA: true, TOTPSeed: totpSeed},
-		steps: []step{thePassword.passed(), menu("2", "2").passed(), mailed},
+		steps: []step{thePassword.passed(), menu("2", "2").passed(), mailed.with(func(s *step) { s.answered = true })},
 	},
 	{
 		name: "MFA_SETUP", pool: userpool.PoolConfig{MFA: userpool.MFARequired},
@@ -168,7 +168,7 @@ var challenges = []challenge{
 	},
 	{
 		name: "login --reset", user: email, args: []string{"--reset"},
-		steps: steps(resetCode, newPasswordSteps),
+		steps: []step{resetCode, newPasswordSteps[0].passed(), newPasswordSteps[1].passed()},
 	},
 	{
 		name: "forced reset", user: email, prepare: func(s *sitting) { s.w.pool.ResetPassword(s.name) },

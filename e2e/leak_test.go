@@ -40,6 +40,7 @@ func TestNoSecretLeaks(t *testing.T) {
 				run("", "whoami", profile, "--output", "json")
 			}
 			run("", "token", "email")
+			run(totpSeed, "secret", "set", "totp", "totp-seed")
 			run(password, "login", "totp", "--password-stdin")
 			run("", "secret", "list")
 			run("", "secret", "set", "prod", "password", wrong)

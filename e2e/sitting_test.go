@@ -39,6 +39,7 @@ type step struct {
 	hidden     bool   // what is typed isn't shown
 	right      answer
 	elsewhere  bool   // all but the right answer is tested in another challenge
+	answered   bool   // that nobody answers is tested in another challenge
 	wrong      ending // given again and again
 	empty      ending // likewise
 	mends      int    // how many right answers are needed after a wrong one; 0: it can't be mended
@@ -109,6 +110,7 @@ type sitting struct {
 	name string
 	want string // the state of the profile, when all is over
 	term *cogtoktest.Terminal
+	seen string // on the terminals before
 }
 
 // An event is what happens at a question that was reached by right answers.
@@ -136,6 +138,7 @@ func (c challenge) run(t *testing.T) {
 	t.Parallel()
 	w, url := c.newWorld(t)
 	u := cogtoktest.NewUser(t)
+	u.Env = append(u.Env, "COGTOK_LOG=debug")
 	cases := c.cases()
 	var config strings.Builder
 	fmt.Fprintf(&config, "version: 1\nstore: %s\npassphrase_command: [printf, Marker-Passphrase-83]\nprofiles:\n", orElse(c.store, "memory"))
@@ -161,6 +164,11 @@ func (c challenge) run(t *testing.T) {
 		})
 	}
 	mustBe(t, u, all)
+	var shown strings.Builder
+	for _, s := range all {
+		shown.WriteString(s.seen + s.term.Shown())
+	}
+	mustKeepSecrets(t, u, w, shown.String())
 	if c.store == "file" {
 		u.Must("", "agent", "restart")
 		u.Run("", "token", "case0", "--no-input") // unlocks
@@ -236,7 +244,9 @@ func (c challenge) cases() []oneCase {
 			cases = append(cases, oneCase{strings.Trim(st.asks, ": ") + "/" + what, func(s *sitting) { run(s, i) }})
 		}
 		for _, e := range events {
-			at(e.name, e.run)
+			if !st.answered {
+				at(e.name, e.run)
+			}
 		}
 		if st.wrong.types != nil {
 			at("wrong", st.wrong.run)
@@ -256,6 +266,9 @@ func (s *sitting) begin(i int) {
 	s.t.Helper()
 	if s.c.prepare != nil {
 		s.c.prepare(s)
+	}
+	if s.term != nil {
+		s.seen += s.term.Shown()
 	}
 	s.term = s.u.Terminal(append([]string{"login", s.name}, s.c.args...)...)
 	for _, st := range s.c.steps[:i] {
