@@ -270,6 +270,9 @@ func (a *asking) start(ctx context.Context, m message) {
 		a.turn.Lock()
 		defer a.turn.Unlock()
 		reply := a.answer(ctx, m)
+		if ctx.Err() != nil && reply.Error != nil {
+			return // the caller hangs up, which is no answer: others may be asked
+		}
 		if a.limit > 0 && ctx.Err() == nil {
 			a.client.expect(a.limit)
 		}

@@ -1,9 +1,35 @@
 package agent
 
 import (
+	"context"
 	"strings"
 	"testing"
 )
+
+// A caller that hangs up at a question hasn't answered it: the agent may ask
+// somebody else.
+func TestHangUpIsNoAnswer(t *testing.T) {
+	came := make(chan error, 1)
+	path := serve(t, &Server{Agent: &scripted{token: func(ctx context.Context, c Caller, _ TokenRequest) (Token, error) {
+		_, err := c.Prompter.Ask(ctx, Prompt{Kind: PromptText, Text: "Answer"})
+		came <- err
+		return Token{}, err
+	}}})
+	for range 30 {
+		ctx, hangUp := context.WithCancel(t.Context())
+		person := asked(func(ctx context.Context, _ Prompt) (Secret, error) {
+			hangUp()
+			<-ctx.Done()
+			return Secret{}, ctx.Err()
+		})
+		if _, err := dial(t, path).Token(ctx, Caller{Prompter: person}, TokenRequest{}); KindOf(err) != KindCanceled {
+			t.Errorf("the caller got %v", err)
+		}
+		if err := <-came; KindOf(err) != KindCanceled {
+			t.Fatalf("the agent got %v", err)
+		}
+	}
+}
 
 // An address that isn't printable ASCII, or is cut, is one that no client opens.
 func TestPromptURLIsPrintable(t *testing.T) {

@@ -15,6 +15,7 @@ const (
 	pageIsShown  = "To sign in, open this address in a browser:\n\n"
 	noBrowser    = "No browser could be started: open the address yourself.\n"
 	pasteElse    = "Or paste the address at which the browser ends up: "
+	pasteAgain   = "Paste the address at which the browser ends up: "
 	pasteRemote  = "Waiting. If that browser is on another machine, paste the address at which it ends up: "
 )
 
@@ -22,9 +23,9 @@ const (
 // up, if they paste it. As a rule they don't: the browser comes to the agent,
 // which ends the call and so the context.
 func (p prompter) signInPage(ctx context.Context, q agent.Prompt) (string, error) {
-	if q.URL == "" { // the page is open, and what was pasted was no good
+	if q.URL == "" { // the page is open, and what was pasted is of no use
 		p.tty.show(printable.Text(q.Text) + "\n")
-		return p.pasted(ctx, pasteRemote)
+		return p.pasted(ctx, pasteAgain)
 	}
 	page, err := pageOf(q.URL)
 	if err != nil {

@@ -93,23 +93,6 @@ func TestLoginByQuickBrowser(t *testing.T) {
 	}
 }
 
-// What was pasted is no good: it is asked for again, and no page opens twice.
-func TestPastedAgain(t *testing.T) {
-	w := newWorld(t)
-	s := byBrowser(signInAt)
-	s.prompts = append(s.prompts, agent.Prompt{Kind: agent.PromptBrowser, Text: "That was not the address", Echo: true})
-	w.serve(s)
-	p := w.atTerminal("login", "sso", "--no-browser")
-	p.expect(pasteRemote)
-	p.types("https://example.com\n")
-	p.expect("That was not the address\n" + pasteRemote)
-	p.types(callback + "\n")
-	p.end(0)
-	if want := []string{"https://example.com", callback}; !slices.Equal(s.answers, want) {
-		t.Errorf("answers %q, want %q", s.answers, want)
-	}
-}
-
 // An address is pasted; lines without anything on them are no answer.
 func TestPastedAddress(t *testing.T) {
 	for name, how := range map[string]struct{ browser, flag, says string }{
@@ -180,6 +163,24 @@ func TestBrowserPromptThatIsLeft(t *testing.T) {
 		} else if strings.Contains(p.all(), "cogtok:") {
 			t.Errorf("%q: %s", keys, p.all())
 		}
+	}
+}
+
+// A question without a page is put again after a paste that was of no use.
+func TestPasteAgain(t *testing.T) {
+	w := newWorld(t)
+	again := byBrowser("")
+	again.prompts[0].Text = "That was not the address"
+	s := w.serve(again)
+	program, notes := w.browser("browser", 0)
+	w.env["BROWSER"] = program
+	p := w.atTerminal("login", "sso")
+	p.expect("That was not the address\n")
+	p.expect(pasteAgain)
+	p.types(callback + "\n")
+	p.end(0)
+	if _, err := os.Stat(notes); err == nil || !slices.Equal(s.answers, []string{callback}) {
+		t.Errorf("answers %q, a browser was started: %t", s.answers, err == nil)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -18,7 +19,14 @@ import (
 type terminal struct {
 	in, out *os.File
 	reader  *bufio.Reader
-	asking  sync.Mutex // one question at a time
+	asking  sync.Mutex     // one question at a time
+	reading chan typedLine // a read is under way; nil: none is
+}
+
+// A typedLine is what came of a read.
+type typedLine struct {
+	text string
+	err  error
 }
 
 // errNoLine means that a person ended the input (Ctrl-D) or hung up.
@@ -38,8 +46,8 @@ func isTerminal(stream any) bool {
 }
 
 // line shows text and returns the line that is typed after it, without its
-// newline. It ends when ctx does, with the terminal as it was found; the read
-// that is still under way then is given up with the process.
+// newline. It ends when ctx does, with the terminal as it was found; what the
+// read that is still under way then brings is for the next question.
 func (t *terminal) line(ctx context.Context, text string, echo bool) (string, error) {
 	t.asking.Lock()
 	defer t.asking.Unlock()
@@ -55,23 +63,43 @@ func (t *terminal) line(ctx context.Context, text string, echo bool) (string, er
 		defer func() { restore(); t.show("\n") }()
 	}
 	t.show(text)
-	type result struct {
-		line string
-		err  error
+	if t.reading == nil {
+		reading := make(chan typedLine, 1)
+		t.reading = reading
+		go func() {
+			text, err := t.read()
+			reading <- typedLine{text, err}
+		}()
 	}
-	read := make(chan result, 1)
-	go func() {
-		line, err := t.read()
-		read <- result{line, err}
-	}()
 	select {
-	case r := <-read:
-		return r.line, r.err
+	case r := <-t.reading:
+		t.reading = nil
+		if r.err == nil {
+			return r.text, nil
+		}
+		if echo {
+			t.show("\n") // what follows gets a line of its own
+		}
+		return "", t.orSignal(ctx, r.err)
 	case <-ctx.Done():
 		if echo {
 			t.show("\n")
 		}
 		return "", ctx.Err()
+	}
+}
+
+// orSignal is the end of a question that wasn't answered: by a terminal that is
+// gone, the signal that comes with it (SIGHUP). It is no answer of the person's.
+func (t *terminal) orSignal(ctx context.Context, err error) error {
+	if isThere(t.in) {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Second):
+		return err
 	}
 }
 

@@ -214,13 +214,15 @@ func TestInterruptedPrompt(t *testing.T) {
 }
 
 func TestCtrlDIsNoAnswer(t *testing.T) {
-	w := newWorld(t)
-	w.serve(&scripted{prompts: []agent.Prompt{password("Password")}})
-	p := w.atTerminal("token")
-	p.expect("Password: ")
-	p.types("\x04")
-	p.end(3)
-	p.expect("cogtok: ")
+	for _, echo := range []bool{false, true} {
+		w := newWorld(t)
+		w.serve(&scripted{prompts: []agent.Prompt{{Kind: agent.PromptText, Text: "Answer", Echo: echo}}})
+		p := w.atTerminal("token")
+		p.expect("Answer: ")
+		p.types("\x04")
+		p.end(3)
+		p.expect("\ncogtok: ") // on a line of its own
+	}
 }
 
 // An agent that gives up while the person thinks ends the prompt.
@@ -241,6 +243,13 @@ func TestPromptThatIsOvertaken(t *testing.T) {
 	state, err := unix.IoctlGetTermios(int(slave.Fd()), getTermios)
 	if err != nil || state.Lflag&unix.ECHO == 0 {
 		t.Errorf("the terminal is left without echo: %v", err)
+	}
+	// What is typed then is the answer to the next question.
+	if _, err := tty.WriteString("good\n"); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := p.Ask(t.Context(), password("Password")); err != nil || answer.Reveal() != "good" {
+		t.Errorf("%q, %v", answer.Reveal(), err)
 	}
 }
 

@@ -39,6 +39,12 @@ func inForeground(fd int) bool {
 	return false
 }
 
+// isThere reports whether a terminal wasn't closed from the other side.
+func isThere(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), getTermios)
+	return err == nil
+}
+
 // hideTyping turns echo off and returns what turns it on again.
 func hideTyping(f *os.File) (restore func(), err error) {
 	fd := int(f.Fd())

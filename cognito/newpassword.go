@@ -92,19 +92,34 @@ func (s *signIn) askAttributes(ctx context.Context, st step) (map[string]string,
 	for _, name := range names {
 		key, label := attributePrefix+name, s.foreign(name)
 		if _, known := s.newPassword.attributes[key]; !known {
-			answer, err := s.ask(ctx, fmt.Sprintf("the user attribute %q", label),
-				agent.Prompt{Kind: agent.PromptText, Text: "Value of your attribute " + label, Echo: true})
+			value, err := s.askAttribute(ctx, label)
 			if err != nil {
 				return nil, err
 			}
 			if s.newPassword.attributes == nil {
 				s.newPassword.attributes = map[string]string{}
 			}
-			s.newPassword.attributes[key] = strings.TrimSpace(answer.Reveal())
+			s.newPassword.attributes[key] = value
 		}
 		responses[key] = s.newPassword.attributes[key]
 	}
 	return responses, nil
+}
+
+// askAttribute asks for the value of one attribute. None would be refused.
+func (s *signIn) askAttribute(ctx context.Context, label string) (string, error) {
+	why := ""
+	for range maxAsks {
+		answer, err := s.ask(ctx, fmt.Sprintf("the user attribute %q", label),
+			agent.Prompt{Kind: agent.PromptText, Text: why + "Value of your attribute " + label, Echo: true})
+		value := strings.TrimSpace(answer.Reveal())
+		if err != nil || value != "" {
+			return value, err
+		}
+		why = "The user pool requires it. "
+	}
+	return "", errorf(s.profile, agent.KindPromptUnanswered, "no value was given for the attribute %s", label).
+		WithHint("run: cogtok login %s", shown(s.profile.Name))
 }
 
 // requiredAttributes reads a JSON array in a string. Its entries are names of

@@ -145,6 +145,7 @@ var rules = []rule{
 	{opNewPassword, "InvalidParameterException", "attribute", agent.KindRefused, "Cognito refuses the user attributes that were given", hintLogin},
 	{opNewPassword, "NotAuthorizedException", "cannot modify", agent.KindRefused, "Cognito lets no user attribute be set that has a value already", "ask who runs the user pool {pool}"},
 	{opNewPassword, "InvalidParameterException", "password", agent.KindPasswordPolicy, "the new password was refused: {text}", hintLogin},
+	{opSetup, "InvalidParameterException", "email", agent.KindRefused, "Cognito doesn't take the email address that was given", hintLogin},
 	{opChallenge | opVerifier | opFactor, "NotAuthorizedException", "session|auth state", agent.KindCodeExpired, "the sign-in took too long and is over", hintLogin},
 	{opSignIn, "MFAMethodNotFoundException", "", agent.KindRefused, "Cognito finds no way to ask the user for a second factor", "ask who runs the user pool {pool}"},
 	{opSignIn, "SoftwareTokenMFANotFoundException", "", agent.KindRefused, "the user has no authenticator app registered", "ask who runs the user pool {pool}"},

@@ -118,6 +118,7 @@ func agents(t *testing.T, u *cogtoktest.User) (n int) {
 // An agent that was killed leaves nothing behind that stops the next one, and
 // the session goes on.
 func TestKilledAgent(t *testing.T) {
+	t.Parallel()
 	u, w := newUser(t, "file")
 	withPassphrase(u, w)
 	for _, profile := range []string{"prod", "rotating"} {
@@ -139,6 +140,7 @@ func TestKilledAgent(t *testing.T) {
 
 // A restart asks nothing: the stored refresh token is enough.
 func TestRestartWithPassphraseCommand(t *testing.T) {
+	t.Parallel()
 	u, w := newUser(t, "file")
 	withPassphrase(u, w)
 	u.Must(password, "login", "prod", "--password-stdin")
@@ -153,6 +155,7 @@ func TestRestartWithPassphraseCommand(t *testing.T) {
 // A stored password that Cognito refused is not tried again, however often a
 // token is asked for and the agent is restarted.
 func TestWrongStoredPasswordIsTriedOnce(t *testing.T) {
+	t.Parallel()
 	u, w := newUser(t, "file")
 	withPassphrase(u, w)
 	u.Must("Wrong-Passw0rd-82!", "secret", "set", "prod", "password")
@@ -172,6 +175,7 @@ func TestWrongStoredPasswordIsTriedOnce(t *testing.T) {
 // A passphrase_command that was wrong and is corrected is used by the agent
 // that runs.
 func TestCorrectedPassphraseCommand(t *testing.T) {
+	t.Parallel()
 	u, w := newUser(t, "file")
 	withPassphrase(u, w)
 	u.Must(password, "login", "prod", "--password-stdin")

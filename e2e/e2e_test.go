@@ -4,10 +4,13 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +21,17 @@ import (
 	"github.com/cogtok/cogtok/internal/userpool"
 )
 
-func TestMain(m *testing.M) { os.Exit(cogtoktest.Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(browserUser) != "" {
+		os.Exit(runBrowser(os.Args[1]))
+	}
+	flag.Parse()
+	// The programs wait for each other more than they compute.
+	if err := flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
+	}
+	os.Exit(cogtoktest.Main(m))
+}
 
 // What the pool of all tests here knows. The secrets are markers: they may
 // stand in no file, log, argument or environment.

@@ -43,6 +43,7 @@ func TestStoppedAgent(t *testing.T) {
 
 // A renewal that takes longer than the thin client waits is not cut short.
 func TestSlowRenewal(t *testing.T) {
+	t.Parallel()
 	u, w := newUser(t, "memory")
 	u.Must(password, "login", "prod", "--password-stdin")
 	token := u.Must("", "token", "prod")
@@ -57,6 +58,7 @@ func TestSlowRenewal(t *testing.T) {
 
 // What goes wrong is tried once and told as it was.
 func TestFailuresAreTriedOnce(t *testing.T) {
+	t.Parallel()
 	u, w := newUser(t, "memory")
 	u.Must("Wrong-Passw0rd-82!", "secret", "set", "prod", "password")
 	if r := u.Run("", "token", "prod"); r.Code != 7 || !strings.Contains(r.Stderr, "wrong") {
@@ -73,6 +75,7 @@ func TestFailuresAreTriedOnce(t *testing.T) {
 // A sign-in that needs a person too sends the stored password once, and tells
 // what is needed where nobody can be asked.
 func TestStoredPasswordAndCode(t *testing.T) {
+	t.Parallel()
 	u, w := newUser(t, "memory")
 	u.Must(password, "secret", "set", "totp", "password")
 	term := u.Terminal("token", "totp")

@@ -15,6 +15,7 @@ import (
 // No secret stands in a file, a log, an output, an argument or the environment
 // of what runs, whatever happens.
 func TestNoSecretLeaks(t *testing.T) {
+	t.Parallel()
 	for _, store := range []string{"memory", "file"} {
 		t.Run(store, func(t *testing.T) {
 			u, w := newUser(t, store)
@@ -40,6 +41,7 @@ func TestNoSecretLeaks(t *testing.T) {
 				run("", "whoami", profile, "--output", "json")
 			}
 			run("", "token", "email")
+			run(totpSeed, "secret", "set", "totp", "totp-seed")
 			run(password, "login", "totp", "--password-stdin")
 			run("", "secret", "list")
 			run("", "secret", "set", "prod", "password", wrong)

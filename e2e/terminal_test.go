@@ -13,6 +13,7 @@ import (
 const newPassword = "Marker-NewPassw0rd-85!"
 
 func TestLoginAtATerminal(t *testing.T) {
+	t.Parallel()
 	u, _ := newUser(t, "memory")
 	term := u.Terminal("login", "prod")
 	term.Answer("Password for rob", password)
@@ -31,6 +32,7 @@ func TestLoginAtATerminal(t *testing.T) {
 // In a shell's $(…) the token command itself may ask: stdout is a pipe, but
 // the terminal is there.
 func TestTokenAsks(t *testing.T) {
+	t.Parallel()
 	u, _ := newUser(t, "memory")
 	term := u.Terminal("token", "prod")
 	term.Answer("Password for rob", password)
@@ -40,6 +42,7 @@ func TestTokenAsks(t *testing.T) {
 }
 
 func TestNoInputNeverAsks(t *testing.T) {
+	t.Parallel()
 	u, _ := newUser(t, "memory")
 	for _, args := range [][]string{{"token", "prod", "--no-input"}, {"login", "prod", "--no-input"}, {"secret", "set", "prod", "password", "--no-input"}} {
 		if r := u.Terminal(args...).Wait(); r.Code != 3 || r.Stdout != "" {
@@ -49,6 +52,7 @@ func TestNoInputNeverAsks(t *testing.T) {
 }
 
 func TestWrongPasswordAtATerminal(t *testing.T) {
+	t.Parallel()
 	u, w := newUser(t, "memory")
 	term := u.Terminal("login", "prod")
 	term.Answer("Password for rob", "Wrong-Passw0rd-82!")
@@ -61,6 +65,7 @@ func TestWrongPasswordAtATerminal(t *testing.T) {
 }
 
 func TestKeepThePassword(t *testing.T) {
+	t.Parallel()
 	u, w := newUser(t, "file")
 	withPassphrase(u, w)
 	term := u.Terminal("login", "prod")
@@ -80,6 +85,7 @@ func TestKeepThePassword(t *testing.T) {
 }
 
 func TestTOTP(t *testing.T) {
+	t.Parallel()
 	u, _ := newUser(t, "memory")
 	term := u.Terminal("login", "totp")
 	term.Answer("Password for totp", password)
@@ -100,10 +106,11 @@ func TestTOTP(t *testing.T) {
 }
 
 func TestSMS(t *testing.T) {
+	t.Parallel()
 	u, w := newUser(t, "memory")
 	term := u.Terminal("login", "sms")
 	term.Answer("Password for sms", password)
-	term.Expect("0123: ") // the end of the number
+	term.Expect("0123 (empty: send a new one): ") // the end of the number
 	term.Type(w.pool.LastCode("sms") + "\n")
 	if r := term.Wait(); r.Code != 0 {
 		t.Fatal(r)
@@ -112,6 +119,7 @@ func TestSMS(t *testing.T) {
 }
 
 func TestNewPassword(t *testing.T) {
+	t.Parallel()
 	u, _ := newUser(t, "memory")
 	term := u.Terminal("login", "fresh")
 	term.Answer("Password for fresh", password)
@@ -127,6 +135,7 @@ func TestNewPassword(t *testing.T) {
 // Ctrl-C at a prompt ends the program at once, restores the terminal, and
 // leaves nothing half done.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	u, w := newUser(t, "memory")
 	for _, profile := range []string{"prod", "totp"} {
 		term := u.Terminal("login", profile)
@@ -150,6 +159,7 @@ func TestInterrupt(t *testing.T) {
 
 // A terminal that is closed at a prompt cancels the sign-in; the next one works.
 func TestHangup(t *testing.T) {
+	t.Parallel()
 	u, _ := newUser(t, "memory")
 	term := u.Terminal("login", "prod")
 	term.Expect("Password for rob")
@@ -166,6 +176,7 @@ func TestHangup(t *testing.T) {
 
 // The file store asks for its passphrase once a run of the agent.
 func TestPassphrase(t *testing.T) {
+	t.Parallel()
 	u, _ := newUser(t, "file")
 	if r := u.Run(password, "login", "prod", "--password-stdin", "--no-input"); r.Code != 5 {
 		t.Errorf("without its passphrase: %s", r)

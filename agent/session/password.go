@@ -72,7 +72,8 @@ func (t *signIn) askPassword(ctx context.Context, why error) (agent.Secret, erro
 	}
 	typed, err := t.Ask(ctx, agent.Prompt{Kind: agent.PromptPassword, Text: text})
 	if err == nil && typed.Empty() {
-		err = agent.Errorf(agent.KindPromptUnanswered, "profile %s: no password was given", t.profile.Name)
+		err = agent.Errorf(agent.KindPromptUnanswered, "profile %s: no password was given", t.profile.Name).
+			WithHint("run: cogtok login %s", t.profile.Name)
 	}
 	return typed, err
 }

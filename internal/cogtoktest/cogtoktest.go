@@ -94,6 +94,13 @@ func NewUser(t testing.TB) *User {
 	return u
 }
 
+// In returns the same user in a subtest, which fails in place of the test.
+func (u *User) In(t testing.TB) *User {
+	same := *u
+	same.t = t
+	return &same
+}
+
 // Environ returns the environment of a user whose home is dir: the tests' own
 // without what could lead out of it.
 func Environ(dir string) []string {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/term"
 )
 
 // A Terminal is a program that runs on a terminal of its own, with a person at it.
@@ -23,6 +24,7 @@ type Terminal struct {
 	t      testing.TB
 	cmd    *exec.Cmd
 	tty    *os.File
+	before term.State // of the terminal, with echo
 	stdout bytes.Buffer
 	closed chan struct{} // the terminal's output has ended
 
@@ -44,12 +46,9 @@ func (u *User) TerminalProgram(name string, args ...string) *Terminal {
 	u.t.Helper()
 	t := &Terminal{t: u.t, closed: make(chan struct{})}
 	t.cmd = u.Command(context.Background(), name, args...)
-	t.cmd.Stdout = &t.stdout
-	tty, err := pty.StartWithSize(t.cmd, &pty.Winsize{Rows: 40, Cols: 200})
-	if err != nil {
+	if err := t.start(); err != nil {
 		u.t.Fatal(err)
 	}
-	t.tty = interruptible(u.t, tty)
 	go t.read()
 	u.t.Cleanup(func() {
 		t.tty.Close()
@@ -59,6 +58,27 @@ func (u *User) TerminalProgram(name string, args ...string) *Terminal {
 		}
 	})
 	return t
+}
+
+// start opens a terminal and starts the program on it.
+func (t *Terminal) start() error {
+	person, program, err := pty.Open()
+	if err != nil {
+		return err
+	}
+	t.tty = interruptible(t.t, person)
+	defer program.Close()
+	if err := pty.Setsize(program, &pty.Winsize{Rows: 40, Cols: 200}); err != nil {
+		return err
+	}
+	before, err := term.GetState(int(program.Fd()))
+	if err != nil {
+		return err
+	}
+	t.before = *before
+	t.cmd.Stdin, t.cmd.Stdout, t.cmd.Stderr = program, &t.stdout, program
+	t.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	return t.cmd.Start()
 }
 
 // interruptible returns a file for the same terminal whose Close ends a Read
@@ -129,7 +149,7 @@ func (t *Terminal) find(text string) bool {
 	return true
 }
 
-// Type types text; "\n" is the return key and "\x03" is Ctrl-C.
+// Type types text; "\n" is the return key and "\x03" is Ctrl-C, "\x04" Ctrl-D.
 func (t *Terminal) Type(text string) {
 	t.t.Helper()
 	if _, err := t.tty.WriteString(text); err != nil {
@@ -142,6 +162,29 @@ func (t *Terminal) Answer(prompt, line string) {
 	t.t.Helper()
 	t.Expect(prompt)
 	t.Type(line + "\n")
+}
+
+// Restored reports whether the terminal is set as it was before the program ran:
+// what is typed is shown, and Ctrl-C works.
+func (t *Terminal) Restored() bool {
+	t.t.Helper()
+	var now *term.State
+	raw, err := t.tty.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { now, _ = term.GetState(int(fd)) })
+	}
+	if err != nil || now == nil {
+		t.t.Fatalf("the terminal's state can't be read: %v", err)
+	}
+	return *now == t.before
+}
+
+// Signal sends the program a signal.
+func (t *Terminal) Signal(s syscall.Signal) {
+	t.t.Helper()
+	if err := t.cmd.Process.Signal(s); err != nil {
+		t.t.Fatal(err)
+	}
 }
 
 // Hangup closes the terminal, as when its window is closed.
