@@ -199,7 +199,7 @@ func TestNewPasswordWithAttributes(t *testing.T) {
 			t.Error("the new password is not told")
 		}
 		texts := who.texts()
-		for _, want := range []string{"given_name", "custom:team", "not the same", "the new password was refused: Password did not conform with policy"} {
+		for _, want := range []string{"given_name", "custom:team", "not the same", "The new password was refused: Password did not conform with policy"} {
 			if !strings.Contains(texts, want) {
 				t.Errorf("%q is not in\n%s", want, texts)
 			}

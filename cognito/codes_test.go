@@ -142,12 +142,12 @@ func TestThreeSentCodes(t *testing.T) {
 			t.Errorf("asked %s", who.texts())
 		}
 		w = newSentWorld(t, s, preferred)
-		_, who, err = w.login(goodPassword, "", "", "", "")
+		_, who, err = w.login(goodPassword, "", "", "", "", "", "", "")
 		wantKind(t, err, agent.KindCodeWrong, "no good code")
-		if len(who.asked) != 3 {
+		if len(who.asked) != 6 || strings.Contains(who.asked[3].Text, "empty:") {
 			t.Errorf("asked %s", who.texts())
 		}
-		w.wantMessages(3)
+		w.wantMessages(4)
 	})
 }
 
@@ -280,7 +280,7 @@ func TestEntrustedCodeIsWrong(t *testing.T) {
 
 		w = newWorld(t, s)
 		_, who, err := w.loginWith(session.Login{Code: codeOf(t, "another")}, func() string { return totpCode(t, time.Now()) })
-		if err != nil || len(who.asked) != 1 || !strings.Contains(who.asked[0].Text, "made from what is stored was refused") {
+		if err != nil || len(who.asked) != 1 || !strings.Contains(who.asked[0].Text, "made from the stored seed, or by totp_command, was refused") {
 			t.Errorf("%v, asked %s", err, who.texts())
 		}
 		if a := w.pool.CodeAttempts(w.user.Username); a.Total != 2 {

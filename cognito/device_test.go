@@ -317,7 +317,10 @@ func TestDevicesAreListed(t *testing.T) {
 	}
 	err = w.provider.ForgetDevice(t.Context(), w.profile, two.Grant, one.Grant.DeviceKey)
 	w.checkError(err)
-	wantKind(t, err, agent.KindRefused, "doesn't know this device", "cogtok device list prod")
+	wantKind(t, err, agent.KindDeviceUnknown, "knows no such device", "cogtok device list prod")
+	err = w.provider.ForgetDevice(t.Context(), w.profile, two.Grant, "no device key")
+	w.checkError(err)
+	wantKind(t, err, agent.KindDeviceUnknown, "cogtok device list prod")
 	_, err = w.refresh(one.Grant)
 	wantKind(t, err, agent.KindLoginRequired)
 	_, err = w.provider.Devices(t.Context(), w.profile, session.Grant{AccessToken: "marker-no-token"})

@@ -87,6 +87,9 @@ func TestEchoOfEveryField(t *testing.T) {
 						fmt.Fprintf(w, `{"ChallengeName":"NEW_PASSWORD_REQUIRED",`+sessionField+`,"ChallengeParameters":{"requiredAttributes":%s}}`, 99, quoted(string(list)))
 					}
 				})
+				if p.auth == profiles.AuthChoice {
+					s.profile.PreferredChallenge = profiles.ChallengePassword
+				}
 				_, who, err := s.loginWith(p.login, p.answers...)
 				if err == nil {
 					t.Fatal("the sign-in went well")

@@ -39,7 +39,7 @@ func TestResetOnRequest(t *testing.T) {
 			t.Error("the new password is not told")
 		}
 		// The password isn't asked for again because the code was wrong.
-		if n := who.kinds(); n[agent.PromptNewPassword] != 2 || n[agent.PromptMFA] != 2 || !strings.Contains(who.texts(), "by email to r***@e***") || !strings.Contains(who.texts(), "the code was wrong") {
+		if n := who.kinds(); n[agent.PromptNewPassword] != 2 || n[agent.PromptMFA] != 2 || !strings.Contains(who.texts(), "by email to r***@e***") || !strings.Contains(who.texts(), "The code was wrong") {
 			t.Errorf("asked %s", who.texts())
 		}
 		w.wantMessages(1)
@@ -83,7 +83,7 @@ func TestResetSendsANewCode(t *testing.T) {
 func TestResetWithoutPerson(t *testing.T) {
 	w := newWorld(t, setup{})
 	_, err := w.loginBy(session.Login{Reset: true, Password: notAsked(t)})
-	wantKind(t, err, agent.KindPromptNeeded, "a new password")
+	wantKind(t, err, agent.KindPromptNeeded, "takes a person", "cogtok login prod --reset")
 	w.wantMessages(0)
 	w.pool.ResetPassword("rob")
 	_, err = w.loginBy(session.Login{})
@@ -99,7 +99,7 @@ func TestResetCodes(t *testing.T) {
 		w := newWorld(t, c.by(setup{}))
 		hours := func() string { c.at = c.at.Add(2 * time.Hour); return w.code() }
 		in, who, err := w.loginWith(reset, hours, newPassword, newPassword, "", w.code)
-		if err != nil || in.NewPassword.Reveal() != newPassword || !strings.Contains(who.texts(), "the code has expired") {
+		if err != nil || in.NewPassword.Reveal() != newPassword || !strings.Contains(who.texts(), "The code has expired") {
 			t.Fatalf("%v, asked %s", err, who.texts())
 		}
 		w.wantMessages(2)
@@ -116,7 +116,7 @@ func TestResetCodes(t *testing.T) {
 	t.Run("limit", func(t *testing.T) {
 		w := newWorld(t, setup{})
 		for range 2 {
-			_, _, err := w.loginWith(reset, "", "", "")
+			_, _, err := w.loginWith(reset, "", "", "", "", "", "")
 			if kind := agent.KindOf(err); kind != agent.KindCodeWrong && kind != agent.KindTooManyAttempts {
 				t.Fatal(err)
 			}
@@ -228,9 +228,10 @@ func TestUnconfirmedUserStays(t *testing.T) {
 	wantKind(t, err, agent.KindUserNotConfirmed, "cogtok login prod")
 	_, _, err = w.login(goodPassword)
 	wantKind(t, err, agent.KindUserNotConfirmed, "cogtok login prod")
-	_, who, err := w.login(goodPassword, "", w.wrongCode, func() string { return different(w.wrongCode()) })
+	twice := func() string { return different(w.wrongCode()) }
+	_, who, err := w.login(goodPassword, "", w.wrongCode, twice, func() string { return different(twice()) })
 	wantKind(t, err, agent.KindCodeWrong)
-	if len(who.asked) != 3 {
+	if len(who.asked) != 4 {
 		t.Errorf("asked %s", who.texts())
 	}
 	w.wantTries(3, 0)
