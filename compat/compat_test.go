@@ -103,7 +103,9 @@ func runningScript(t testing.TB, name string) *script {
 	}
 	scripts.running[name] = s
 	atEnd(func() {
-		_ = s.cmd.Process.Kill()
+		_ = s.stdin.Close() // it ends what it started, and itself
+		late := time.AfterFunc(5*time.Second, func() { _ = s.cmd.Process.Kill() })
+		defer late.Stop()
 		_ = s.cmd.Wait()
 	})
 	return s

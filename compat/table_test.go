@@ -44,7 +44,7 @@ func (c combination) name() string {
 // combinations is the table of all that is run.
 func combinations() []combination {
 	return slices.Concat(
-		cogtokOnOwnPool(), cogtokOnCognitoLocal(),
+		cogtokOnOwnPool(), cogtokOnCognitoLocal(), cogtokInBrowser(), cogtokOnOIDCProvider(),
 		identityOnOwnPool(), amplifyOnOwnPool(), awsCLIOnOwnPool(),
 	)
 }
