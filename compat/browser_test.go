@@ -18,6 +18,7 @@ import (
 // it by $BROWSER.
 type browser struct {
 	*person
+	program  string // Chromium
 	codesURL string // where the codes are that a person would type
 	deaf     bool   // it is on another machine: nobody answers there
 }
@@ -39,15 +40,14 @@ type step struct {
 
 func (p *person) browser(codesURL string) *browser {
 	p.Helper()
-	cogtoktest.Tool(p, "chromium", "chromium")
-	b := &browser{person: p, codesURL: codesURL}
+	b := &browser{person: p, program: cogtoktest.Tool(p, "chromium", "chromium"), codesURL: codesURL}
 	// What cogtok runs writes down the address; the test has the browser go there.
-	program := p.u.Path("browser")
+	opener := p.u.Path("browser")
 	script := fmt.Sprintf("#!/bin/sh\nprintf %%s \"$1\" >%[1]s.new && mv %[1]s.new %[1]s\n", p.u.Path("address"))
-	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
+	if err := os.WriteFile(opener, []byte(script), 0o700); err != nil {
 		p.Fatal(err)
 	}
-	p.u.Env = append(p.u.Env, "BROWSER="+program)
+	p.u.Env = append(p.u.Env, "BROWSER="+opener)
 	p.Cleanup(func() {
 		var none pages
 		node(p, "chromium.mjs", in{"person": b.u.Home, "close": true}, &none)
@@ -75,7 +75,7 @@ func (b *browser) opened() string {
 func (b *browser) visit(address string, steps ...step) pages {
 	b.Helper()
 	var went pages
-	node(b, "chromium.mjs", in{"person": b.u.Home, "deaf": b.deaf, "address": address, "steps": steps, "codes": b.codesURL}, &went)
+	node(b, "chromium.mjs", in{"chromium": b.program, "person": b.u.Home, "deaf": b.deaf, "address": address, "steps": steps, "codes": b.codesURL}, &went)
 	if went.Error != "" {
 		b.Fatalf("%s\nafter: %q", went.Error, went.Pages)
 	}

@@ -86,9 +86,12 @@ func writeProfile(u *cogtoktest.User, pool, client, endpoint, keys string) {
 	u.WriteConfig(text)
 }
 
-// revoke logs out, and tries whether the refresh token is good for anything yet.
+// revoke verifies the tokens, logs out, and tries whether the refresh token is good for anything yet.
 func (p *ownPool) revoke(who *person) {
 	who.Helper()
+	if who.client == p.open.ID {
+		verifyTokens(who, p, tokenPair{who.tokens["id"], who.tokens["access"]})
+	}
 	who.logOut("--revoke")
 	if p.server.Count("RevokeToken")+p.server.Count("/oauth2/revoke") == 0 {
 		who.Error("nothing was revoked")
@@ -301,11 +304,7 @@ func (w way) plain(t *trial) {
 				term.Answer("Password for "+kind.user, password)
 				w.more(term)
 			})
-			first := tokenPair{p.tokens["id"], p.tokens["access"]}
 			p.renew()
-			if client.ID == pool.open.ID {
-				verifyTokens(t, pool, first, tokenPair{p.u.Must("", "token", "p"), p.u.Must("", "token", "p", "--type", "access")})
-			}
 			pool.revoke(p)
 		}
 	}

@@ -132,9 +132,25 @@ func (o *tail) String() string {
 // modules makes sure that the npm packages are there.
 func modules(t testing.TB) {
 	t.Helper()
-	if _, err := os.Stat("node_modules/cognito-local"); err != nil {
-		cogtoktest.Missing(t, "the npm packages are missing: run npm ci in compat/")
+	for name := range dependencies(t) {
+		if _, err := os.Stat(filepath.Join("node_modules", name)); err != nil {
+			cogtoktest.Missing(t, "the npm packages are missing: run npm ci in compat/")
+		}
 	}
+}
+
+// dependencies are the npm packages with their versions.
+func dependencies(t testing.TB) map[string]string {
+	t.Helper()
+	data, err := os.ReadFile("package.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest struct{ Dependencies map[string]string }
+	if err := json.Unmarshal(data, &manifest); err != nil {
+		t.Fatal(err)
+	}
+	return manifest.Dependencies
 }
 
 // tokenPair is what the scripts print of a session.

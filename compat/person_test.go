@@ -82,9 +82,11 @@ func (p *person) renew() {
 	p.Helper()
 	p.u.Must("", "token", "p", "--force")
 	for _, use := range p.uses() {
-		if token := p.u.Must("", "token", "p", "--type", use); token == p.tokens[use] {
+		token := p.u.Must("", "token", "p", "--type", use)
+		if token == p.tokens[use] {
 			p.Errorf("renewing gave the same %s token", use)
 		}
+		p.tokens[use] = token
 	}
 	p.note("renewed")
 }

@@ -4,7 +4,6 @@ package compat
 
 import (
 	"bytes"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -117,8 +116,8 @@ const documentText = `# Compatibility
 What was run, and what came of it. The tests of [compat/](../compat) run every cell of these tables with the real programs and
 fail when something else comes of it, or when this page doesn't say so; ` + "`make compat`" + ` rewrites it.
 
-- **signed in**: tokens came, and their claims are right. Those of the embedded pool are verified with aws-jwt-verify as well
-  where the challenge is "none" and for the clients of others.
+- **signed in**: tokens came, and their claims are right. Nearly all of those of the embedded pool are verified with
+  aws-jwt-verify as well.
 - **renewed**: the refresh token gave new ones. **not renewed**: the server refuses to, and cogtok says to sign in again.
 - **revoked**, **signed out everywhere**: the session was ended at the server, which has no use for its refresh token any more.
 - **refused**: it can't be had there, for the reason that follows. That cogtok says so with the right exit status is tested.
@@ -138,17 +137,9 @@ what cogtok takes it for is what the second table shows: AWS's own clients again
 // versions lists the packages of others.
 func versions(t *testing.T) string {
 	t.Helper()
-	data, err := os.ReadFile("package.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var manifest struct{ Dependencies map[string]string }
-	if err := json.Unmarshal(data, &manifest); err != nil {
-		t.Fatal(err)
-	}
 	text := "| what | version |\n|---|---|\n"
 	for _, name := range []string{localServer, oidcServer, identityJS, amplifyJS, "aws-jwt-verify", "playwright-core"} {
-		text += fmt.Sprintf("| %s | %s |\n", name, manifest.Dependencies[name])
+		text += fmt.Sprintf("| %s | %s |\n", name, dependencies(t)[name])
 	}
 	return text + "| AWS CLI, Chromium | what is installed |\n"
 }

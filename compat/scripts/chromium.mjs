@@ -1,29 +1,32 @@
 // Goes through pages in headless Chromium, and prints what they said.
-// A request: {"person", "address", "steps", "codes"}. Each person has cookies of their own, until
+// A request: {"chromium", "person", "address", "steps", "codes"}; "chromium" is the program. Each person has cookies of their own, until
 // {"person", "close": true}. A step is {"fill": {selector: value}, "click": selector}. Values: "$sent"
 // is the code that was sent last, "$totp SEED" what an authenticator app shows, and "$totp-of SELECTOR"
 // the same for a seed in the page. "deaf": nobody answers at localhost, as on another machine.
 import { chromium } from "playwright-core";
 import { serve } from "./serve.mjs";
 
-// The user-data-dir is a new one, in the temporary directory.
-const browser = await chromium.launch({
-  executablePath: "/usr/bin/chromium",
-  headless: true,
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-    // No page of the tests needs the network.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
-  ],
-});
+let browser;
+
+// start starts Chromium once; its user-data-dir is a new one, in the temporary directory.
+const start = (executablePath) =>
+  (browser ??= chromium.launch({
+    executablePath,
+    headless: true,
+    args: [
+      "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+      "--disable-component-update", "--disable-sync",
+      // No page of the tests needs the network.
+      "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+    ],
+  }));
 const contexts = new Map(); // by person
 
-async function contextOf({ person, deaf }) {
+async function contextOf({ person, deaf, chromium }) {
   if (!contexts.has(person)) {
     // A proxy that isn't there, for all but the pool's pages.
     const away = { proxy: { server: "http://127.0.0.1:9", bypass: "<-loopback>,127.0.0.1" } };
-    contexts.set(person, await browser.newContext(deaf ? away : {}));
+    contexts.set(person, await (await start(chromium)).newContext(deaf ? away : {}));
   }
   return contexts.get(person);
 }
@@ -76,4 +79,4 @@ await serve(async (request) => {
   }
   return visit(request).catch((error) => ({ error: error.stack }));
 });
-await browser.close();
+await (await browser)?.close();
