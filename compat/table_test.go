@@ -118,9 +118,9 @@ fail when something else comes of it, or when this page doesn't say so; ` + "`ma
 
 - **signed in**: tokens came, and their claims are right. Nearly all of those of the embedded pool are verified with
   aws-jwt-verify as well.
-- **renewed**: the refresh token gave new ones. **not renewed**: the server refuses to, and cogtok says to sign in again.
+- **renewed**: the refresh token gave new ones; an app client got another one. **not renewed**: the server refuses to, and cogtok says to sign in again.
 - **revoked**, **signed out everywhere**: the session was ended at the server, which has no use for its refresh token any more.
-- **refused**: it can't be had there, for the reason that follows. That cogtok says so with the right exit status is tested.
+- **refused**: for the reason that follows. That cogtok says so, with the right exit status, is tested.
 - An empty cell was not run.
 
 No server here is Amazon Cognito. The embedded pool (internal/userpool) was written from AWS's documentation; that it isn't just
