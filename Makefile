@@ -48,6 +48,11 @@ $(MODULES): compat/package-lock.json
 	  echo 'npm ci in compat/'; \
 	  cd compat && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch node_modules/.package-lock.json; fi
 
+.PHONY: compat
+compat: npm ## Run cogtok with what others wrote and rewrite docs/compatibility.md
+	$(GO) test -run TestCombinations ./compat
+	$(GO) test -run TestDocument ./compat -update
+
 FUZZTIME ?= 30s
 
 .PHONY: fuzz

@@ -6,303 +6,307 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/pquerna/otp/totp"
-
 	"github.com/cogtok/cogtok/internal/cogtoktest"
-	"github.com/cogtok/cogtok/internal/jwt"
 )
 
 // cognitoLocal is a running cognito-local with one pool and one app client.
 type cognitoLocal struct {
-	t            *testing.T
-	url          string
+	cmd          *exec.Cmd
+	log          tail
+	dir, url     string
 	pool, client string
+	callback     string // of the app client
 }
 
-func startCognitoLocal(t *testing.T) *cognitoLocal {
+// What cognito-local sends to everybody who needs a code.
+const localCode = "123456"
+
+var local struct {
+	once   sync.Once
+	server *cognitoLocal
+	err    error
+}
+
+// sharedLocal returns the cognito-local of all tests. Each uses users of its own.
+func sharedLocal(t testing.TB) *cognitoLocal {
 	t.Helper()
 	cogtoktest.Tool(t, "node", "nodejs")
 	modules(t)
+	local.once.Do(func() { local.server, local.err = startCognitoLocal() })
+	if local.err != nil {
+		t.Fatal(local.err)
+	}
+	return local.server
+}
+
+func startCognitoLocal() (*cognitoLocal, error) {
 	program, err := filepath.Abs("node_modules/.bin/cognito-local")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	dir, port := t.TempDir(), freePort(t)
-	s := &cognitoLocal{t: t, url: fmt.Sprintf("http://127.0.0.1:%d", port)}
-	if err := os.Mkdir(filepath.Join(dir, ".cognito"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	config := fmt.Sprintf(`{"UserPoolDefaults":{"UsernameAttributes":[]},"TokenConfig":{"IssuerDomain":%q}}`, s.url)
-	if err := os.WriteFile(filepath.Join(dir, ".cognito/config.json"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("node", program)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOST=127.0.0.1", fmt.Sprintf("PORT=%d", port), "CODE=123456")
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("cognito-local:\n%s", log.Bytes())
-		}
-	})
-	s.waitUntilUp()
-	s.createPool()
-	return s
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	dir, err := os.MkdirTemp("", "cognito-local")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	port := freePort()
+	s := &cognitoLocal{dir: dir, url: fmt.Sprintf("http://127.0.0.1:%d", port), callback: callbackURL()}
+	s.pool, s.client = "local_Shared", "sharedclient"
+	if err := s.seed(); err != nil {
+		return nil, err
+	}
+	s.cmd = exec.Command("node", program)
+	s.cmd.Dir = dir
+	s.cmd.Env = append(os.Environ(), "HOST=127.0.0.1", fmt.Sprintf("PORT=%d", port), "CODE="+localCode)
+	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	atEnd(func() {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+		os.RemoveAll(dir)
+	})
+	if err := waitUntilUp(s.url); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, s.log.String())
+	}
+	return s, nil
 }
 
-func (s *cognitoLocal) waitUntilUp() {
-	s.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if resp, err := http.Get(s.url); err == nil {
-			resp.Body.Close()
-			return
+// seed writes the database: there is no operation that gives a user a phone for
+// SMS_MFA, or that has an administrator reset a password.
+func (s *cognitoLocal) seed() error {
+	user := func(name, status string, more map[string]any) map[string]any {
+		u := map[string]any{
+			"Username": name, "Password": password, "UserStatus": status, "Enabled": true, "RefreshTokens": []string{},
+			"UserCreateDate": time.Now(), "UserLastModifiedDate": time.Now(),
+			"Attributes": []map[string]string{{"Name": "sub", "Value": "sub-of-" + name}, {"Name": "email", "Value": name + "@example.com"}, {"Name": "phone_number", "Value": phone}},
 		}
+		for k, v := range more {
+			u[k] = v
+		}
+		return u
 	}
-	s.t.Fatal("cognito-local does not answer")
-}
-
-func (s *cognitoLocal) createPool() {
-	s.t.Helper()
-	s.pool = s.call("CreateUserPool", map[string]any{"PoolName": "test"})["UserPool"].(map[string]any)["Id"].(string)
-	client := s.call("CreateUserPoolClient", map[string]any{
-		"UserPoolId": s.pool, "ClientName": "test",
+	bySMS := []map[string]string{{"DeliveryMedium": "SMS", "AttributeName": "phone_number"}}
+	users := map[string]any{
+		"sms":   user("sms", "CONFIRMED", map[string]any{"MFAOptions": bySMS}),
+		"both":  user("both", "CONFIRMED", map[string]any{"MFAOptions": bySMS, "UserMFASettingList": []string{"SMS_MFA", "SOFTWARE_TOKEN_MFA"}, "SoftwareTokenMfaConfiguration": map[string]any{"Secret": totpSeed, "Verified": true}}),
+		"app":   user("app", "CONFIRMED", map[string]any{"UserMFASettingList": []string{"SOFTWARE_TOKEN_MFA"}, "SoftwareTokenMfaConfiguration": map[string]any{"Secret": totpSeed, "Verified": true}}),
+		"reset": user("reset", "RESET_REQUIRED", map[string]any{"ConfirmationCode": localCode}),
+		"fresh": user("fresh", "UNCONFIRMED", map[string]any{"ConfirmationCode": localCode}),
+	}
+	for _, name := range []string{"new"} {
+		users[name] = user(name, "FORCE_CHANGE_PASSWORD", nil)
+	}
+	for _, name := range []string{"rob", "admin", "browser", "forgetful"} {
+		users[name] = user(name, "CONFIRMED", nil)
+	}
+	client := map[string]any{
+		"ClientId": s.client, "ClientName": "test", "UserPoolId": s.pool, "CallbackURLs": []string{s.callback},
+		"CreationDate": time.Now(), "LastModifiedDate": time.Now(), "AllowedOAuthFlowsUserPoolClient": true, "RefreshTokenValidity": 30,
 		"ExplicitAuthFlows": []string{"ALLOW_USER_PASSWORD_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"},
-	})
-	s.client = client["UserPoolClient"].(map[string]any)["ClientId"].(string)
+	}
+	files := map[string]any{
+		"config.json": map[string]any{
+			"UserPoolDefaults": map[string]any{"UsernameAttributes": []string{}},
+			"TokenConfig":      map[string]any{"IssuerDomain": s.url},
+		},
+		"db/" + s.pool + ".json": map[string]any{
+			"Users":   users,
+			"Options": map[string]any{"Id": s.pool, "Name": "test", "UsernameAttributes": []string{}, "MfaConfiguration": "OPTIONAL"},
+		},
+		"db/clients.json": map[string]any{"Clients": map[string]any{s.client: client}},
+	}
+	if err := os.MkdirAll(filepath.Join(s.dir, ".cognito/db"), 0o700); err != nil {
+		return err
+	}
+	for name, content := range files {
+		data, err := json.Marshal(content)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(s.dir, ".cognito", name), data, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// call calls one of Cognito's operations.
-func (s *cognitoLocal) call(operation string, request map[string]any) map[string]any {
-	s.t.Helper()
-	body, err := json.Marshal(request)
-	if err != nil {
-		s.t.Fatal(err)
+var nextPort atomic.Int32
+
+// freePort returns a port that nobody listens at, below those that the system
+// gives to others meanwhile.
+func freePort() int {
+	for {
+		port := 20_000 + (os.Getpid()*37+int(nextPort.Add(1)))%10_000
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url, bytes.NewReader(body))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	req.Header.Set("X-Amz-Target", "AWSCognitoIdentityProviderService."+operation)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		s.t.Fatalf("%s: %s: %s", operation, resp.Status, answer)
-	}
-	var result map[string]any
-	if err := json.Unmarshal(answer, &result); err != nil {
-		s.t.Fatalf("%s: %v: %s", operation, err, answer)
-	}
-	return result
 }
 
-// addUser makes a user who has to change the password at the first sign-in.
-func (s *cognitoLocal) addUser(name, temporaryPassword string) {
-	s.t.Helper()
-	s.call("AdminCreateUser", map[string]any{
-		"UserPoolId": s.pool, "Username": name, "TemporaryPassword": temporaryPassword, "MessageAction": "SUPPRESS",
-		"UserAttributes":         []map[string]string{{"Name": "email", "Value": name + "@example.com"}},
-		"DesiredDeliveryMediums": []string{"EMAIL"},
-	})
+func callbackURL() string { return fmt.Sprintf("http://localhost:%d/callback", freePort()) }
+
+func waitUntilUp(url string) error {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if resp, err := http.Get(url); err == nil {
+			resp.Body.Close()
+			return nil
+		}
+	}
+	return fmt.Errorf("%s does not answer", url)
 }
 
-// setPassword gives the user a password for good.
-func (s *cognitoLocal) setPassword(name, password string) {
-	s.t.Helper()
-	s.call("AdminSetUserPassword", map[string]any{
-		"UserPoolId": s.pool, "Username": name, "Password": password, "Permanent": true,
-	})
-}
-
-// user returns a user of cogtok whose profile "local" signs in to the pool.
-func (s *cognitoLocal) user(t *testing.T, name, auth string) *cogtoktest.User {
+// person returns somebody whose profile "p" signs in to the pool.
+func (s *cognitoLocal) person(t *trial, keys string) *person {
 	t.Helper()
 	u := cogtoktest.NewUser(t)
 	u.Env = append(u.Env, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local")
-	u.WriteConfig(fmt.Sprintf(`version: 1
-store: memory
-profiles:
-  local:
-    user_pool_id: %s
-    client_id: %s
-    username: %s
-    auth: %s
-    endpoint: %s
-    region: us-east-1
-`, s.pool, s.client, name, auth, s.url))
-	return u
+	writeProfile(u, s.pool, s.client, s.url, "region: us-east-1; "+keys)
+	return &person{trial: t, u: u, issuer: "/" + s.pool, client: s.client, codes: func() string { return localCode }}
 }
 
-const (
-	password    = "Correct-Horse-9!"
-	newPassword = "Battery-Staple-7?"
-)
+// A localTrial signs in to cognito-local.
+type localTrial struct {
+	flow, challenge, user string
+	outcome               string
+	keys                  string
+	run                   func(*person)
+}
 
-// checkTokens gets both tokens and looks at their claims.
-func checkTokens(t *testing.T, u *cogtoktest.User, s *cognitoLocal) {
+// cognito-local keeps the refresh token of a sign-in with a challenge for
+// nobody, and refuses it. The person is told to sign in.
+const lost = "cognito-local forgets refresh tokens that came after a challenge"
+
+func (p *person) loses() {
+	p.Helper()
+	p.notRenewed("cogtok login p", lost)
+}
+
+// refuses signs in and is refused.
+func refuses(code int, text, why string) func(*person) {
+	return func(p *person) { p.refused(p.u.Run(password, "login", "p", "--password-stdin"), code, text, why) }
+}
+
+// revokes logs out. cognito-local tells nobody of its refresh tokens, but keeps
+// them in a file.
+func (s *cognitoLocal) revokes(p *person, user string) {
+	p.Helper()
+	before := s.refreshTokens(p, user)
+	p.logOut("--revoke")
+	if after := s.refreshTokens(p, user); after != before-1 {
+		p.Errorf("%s has %d refresh tokens, and had %d", user, after, before)
+	}
+	p.note("revoked")
+}
+
+func (s *cognitoLocal) refreshTokens(t testing.TB, user string) int {
 	t.Helper()
-	for _, use := range []string{"id", "access"} {
-		before := u.Must("", "token", "local", "--type", use)
-		claims, err := jwt.Decode(before)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if claims.TokenUse != use || claims.ClientID != s.client || !strings.HasSuffix(claims.Issuer, s.pool) {
-			t.Errorf("claims of the %s token: %v", use, claims.Raw)
-		}
-		if again := u.Must("", "token", "local", "--type", use); again != before {
-			t.Errorf("a second call gave another %s token", use)
-		}
-	}
-}
-
-// checkRenewal renews both tokens. cognito-local doesn't know
-// GetTokensFromRefreshToken: this is the fallback.
-func checkRenewal(t *testing.T, u *cogtoktest.User) {
-	t.Helper()
-	for _, use := range []string{"id", "access"} {
-		before := u.Must("", "token", "local", "--type", use)
-		if renewed := u.Must("", "token", "local", "--type", use, "--force"); renewed == before {
-			t.Errorf("--force gave the same %s token", use)
-		}
-	}
-}
-
-// checkRefusedRenewal is for sign-ins with a challenge: cognito-local keeps
-// the refresh tokens of none, and refuses them. The person is told to sign in.
-func checkRefusedRenewal(t *testing.T, u *cogtoktest.User) {
-	t.Helper()
-	if r := u.Run("", "token", "local", "--force"); r.Code != 3 || r.Stdout != "" || !strings.Contains(r.Stderr, "cogtok login local") {
-		t.Errorf("renewing with a refresh token that is refused: %s", r)
-	}
-}
-
-func TestCognitoLocalPassword(t *testing.T) {
-	s := startCognitoLocal(t)
-	s.addUser("rob", "Temp-1234!")
-	s.setPassword("rob", password)
-	for _, auth := range []string{"password", "admin-password"} {
-		t.Run(auth, func(t *testing.T) {
-			u := s.user(t, "rob", auth)
-			if r := u.Run("wrong-"+password, "login", "local", "--password-stdin"); r.Code != 7 {
-				t.Errorf("wrong password: %s", r)
-			}
-			u.Must(password, "login", "local", "--password-stdin")
-			checkTokens(t, u, s)
-			checkRenewal(t, u)
-			if who := u.Must("", "whoami", "local"); !strings.Contains(who, "rob@example.com") {
-				t.Errorf("whoami: %s", who)
-			}
-			u.Must("", "logout", "local", "--revoke")
-			if r := u.Run("", "token", "local"); r.Code != 3 || r.Stdout != "" {
-				t.Errorf("after logout: %s", r)
-			}
-		})
-	}
-}
-
-func TestCognitoLocalUnknownUser(t *testing.T) {
-	s := startCognitoLocal(t)
-	if r := s.user(t, "nobody", "password").Run(password, "login", "local", "--password-stdin"); r.Code != 7 {
-		t.Errorf("unknown user: %s", r)
-	}
-}
-
-// (Its AdminInitiateAuth asks for no new password.)
-func TestCognitoLocalNewPassword(t *testing.T) {
-	s := startCognitoLocal(t)
-	s.addUser("rob", "Temp-1234!")
-	u := s.user(t, "rob", "password")
-	term := u.Terminal("login", "local")
-	term.Answer("Password for rob", "Temp-1234!")
-	term.Answer("ew password", newPassword)
-	term.Answer("gain", newPassword)
-	if r := term.Wait(); r.Code != 0 {
-		t.Fatal(r)
-	}
-	checkTokens(t, u, s)
-	checkRefusedRenewal(t, u)
-	u.Must(newPassword, "login", "local", "--password-stdin")
-	checkRenewal(t, u)
-}
-
-func TestCognitoLocalTOTP(t *testing.T) {
-	s := startCognitoLocal(t)
-	s.addUser("rob", "Temp-1234!")
-	s.setPassword("rob", password)
-	seed := s.enableTOTP("rob")
-	u := s.user(t, "rob", "password")
-
-	if r := u.Run(password, "login", "local", "--password-stdin", "--no-input"); r.Code != 3 {
-		t.Errorf("without anybody to type the code: %s", r)
-	}
-	term := u.Terminal("login", "local")
-	term.Answer("Password for rob", password)
-	term.Answer("ode", "000000") // wrong
-	code, err := totp.GenerateCode(seed, time.Now())
+	data, err := os.ReadFile(filepath.Join(s.dir, ".cognito/db", s.pool+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	term.Answer("ode", code)
-	if r := term.Wait(); r.Code != 0 {
-		t.Fatal(r)
+	var file struct {
+		Users map[string]struct{ RefreshTokens []string }
 	}
-	checkTokens(t, u, s)
-	checkRefusedRenewal(t, u)
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	return len(file.Users[user].RefreshTokens)
 }
 
-// enableTOTP registers an authenticator app for the user and returns its seed.
-func (s *cognitoLocal) enableTOTP(name string) string {
-	s.t.Helper()
-	result := s.call("InitiateAuth", map[string]any{
-		"ClientId": s.client, "AuthFlow": "USER_PASSWORD_AUTH",
-		"AuthParameters": map[string]string{"USERNAME": name, "PASSWORD": password},
-	})
-	s.call("SetUserPoolMfaConfig", map[string]any{
-		"UserPoolId": s.pool, "MfaConfiguration": "OPTIONAL", "SoftwareTokenMfaConfiguration": map[string]bool{"Enabled": true},
-	})
-	access := result["AuthenticationResult"].(map[string]any)["AccessToken"]
-	seed := s.call("AssociateSoftwareToken", map[string]any{"AccessToken": access})["SecretCode"].(string)
-	code, err := totp.GenerateCode(seed, time.Now())
-	if err != nil {
-		s.t.Fatal(err)
+func localTrials() []localTrial {
+	plain := func(user string) func(*person) {
+		return func(p *person) {
+			if r := p.u.Run(wrongPassword, "login", "p", "--password-stdin"); r.Code != 7 {
+				p.Errorf("wrong password: %s", r)
+			}
+			p.u.Must(password, "login", "p", "--password-stdin")
+			p.isSignedIn()
+			p.renew()
+			if who := p.u.Must("", "whoami", "p"); !bytes.Contains([]byte(who), []byte(user+"@example.com")) {
+				p.Errorf("whoami: %s", who)
+			}
+			sharedLocal(p).revokes(p, user)
+		}
 	}
-	s.call("VerifySoftwareToken", map[string]any{"AccessToken": access, "UserCode": code})
-	s.call("SetUserMFAPreference", map[string]any{
-		"AccessToken": access, "SoftwareTokenMfaSettings": map[string]bool{"Enabled": true, "PreferredMfa": true},
-	})
-	return seed
+	begin := func(answers func(*person, *cogtoktest.Terminal)) func(*person) {
+		return func(p *person) {
+			p.signIn(func(term *cogtoktest.Terminal) {
+				term.Answer("Password for", password)
+				answers(p, term)
+			})
+		}
+	}
+	thenLoses := func(signIn func(*person)) func(*person) {
+		return func(p *person) {
+			signIn(p)
+			p.loses()
+		}
+	}
+	thenAll := func(user string, signIn func(*person)) func(*person) {
+		return func(p *person) {
+			signIn(p)
+			p.renew()
+			sharedLocal(p).revokes(p, user)
+		}
+	}
+	code := func(prompt string) func(*person, *cogtoktest.Terminal) {
+		return func(_ *person, term *cogtoktest.Terminal) { term.Answer(prompt, localCode) }
+	}
+	app := func(p *person, term *cogtoktest.Terminal) {
+		term.Answer("Code from your authenticator app", totpCode(p, totpSeed, 0))
+	}
+	const signedInLost = "signed in, not renewed: " + lost
+	return []localTrial{
+		{"password", "none", "rob", whole, "auth: password", plain("rob")},
+		{"password", "NEW_PASSWORD_REQUIRED", "new", signedInLost, "auth: password", thenLoses(begin(newPasswords))},
+		{"password", "SMS_MFA", "sms", signedInLost, "auth: password", thenLoses(begin(code("Code sent by SMS to")))},
+		{"password", "SOFTWARE_TOKEN_MFA", "app", signedInLost, "auth: password", thenLoses(begin(func(p *person, term *cogtoktest.Terminal) {
+			term.Answer("Code from your authenticator app", "000000") // wrong
+			app(p, term)
+		}))},
+		{"password", "SELECT_MFA_TYPE", "both", signedInLost, "auth: password", thenLoses(begin(func(p *person, term *cogtoktest.Terminal) {
+			choose(term, "Authenticator app")
+			app(p, term)
+		}))},
+		{"password", "password reset by an administrator", "reset", whole, "auth: password", thenAll("reset", begin(func(p *person, term *cogtoktest.Terminal) {
+			code("Code that was sent for that")(p, term)
+			newPasswords(p, term)
+		}))},
+		{"password", "forgotten password", "forgetful", whole, "auth: password", thenAll("forgetful", func(p *person) {
+			p.signIn(func(term *cogtoktest.Terminal) {
+				code("Code to reset the password, sent by email")(p, term)
+				newPasswords(p, term)
+			}, "--reset")
+		})},
+		{"password", "user not confirmed", "fresh", whole, "auth: password", thenAll("fresh", begin(code("Code that was sent at sign-up")))},
+		{"password", "unknown user", "nobody", "refused: no such user", "auth: password", refuses(7, "nobody", "no such user")},
+		{"admin-password", "none", "admin", whole, "auth: admin-password", plain("admin")},
+		{"srp", "none", "rob", "refused: cognito-local has no SRP", "auth: srp", refuses(7, "doesn't know how to do this", "cognito-local has no SRP")},
+		{"choice: PASSWORD", "none", "rob", "refused: cognito-local has no USER_AUTH", "auth: choice; preferred_challenge: PASSWORD", refuses(7, "doesn't know how to do this", "cognito-local has no USER_AUTH")},
+		{"custom", "none", "rob", "refused: cognito-local has no CUSTOM_AUTH", "auth: custom", func(p *person) {
+			p.refused(p.answering(func(*cogtoktest.Terminal) {}), 7, "doesn't know how to do this", "cognito-local has no CUSTOM_AUTH")
+		}},
+	}
+}
+
+func cogtokOnCognitoLocal() []combination {
+	var all []combination
+	for _, l := range localTrials() {
+		all = append(all, combination{cogtok, localServer, l.flow, l.challenge, l.outcome, func(t *trial) {
+			l.run(sharedLocal(t).person(t, "username: "+l.user+"; "+l.keys))
+		}})
+	}
+	return all
 }
