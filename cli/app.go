@@ -24,12 +24,9 @@ type app struct {
 }
 
 // prepare runs before every command, when its flags are parsed.
-func (a *app) prepare(cmd *cobra.Command, args []string) error {
+func (a *app) prepare(cmd *cobra.Command, _ []string) error {
 	if err := a.fromEnvironment(cmd); err != nil {
 		return err
-	}
-	if len(args) > 0 && cmd.Flags().Changed("profile") && args[0] != a.profile && strings.Contains(cmd.Use, "[PROFILE]") {
-		return usage(cmd, "the profile is %s or %s, not both", args[0], a.profile)
 	}
 	if a.timeout < 0 {
 		return usage(cmd, "--timeout can't be negative")

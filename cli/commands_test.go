@@ -85,8 +85,12 @@ func TestLogout(t *testing.T) {
 	w := newWorld(t)
 	soon := time.Now().Add(40*time.Minute + 500*time.Millisecond)
 	s := w.serve(&scripted{loggedOut: agent.LogoutResult{Profile: "prod", Ended: true, ValidUntil: &soon, Warning: "Cognito did not answer"}})
-	w.expect(result{"", "cogtok: signed out of prod\ncogtok: its stored secrets are deleted\ncogtok: tokens that were handed out can't be taken back: where they are checked offline they stay valid for 40m\n" +
+	w.expect(result{"", "cogtok: signed out of prod\ncogtok: the secrets that were stored for it are deleted\ncogtok: tokens that were handed out can't be taken back: where they are checked offline they stay valid for 40m\n" +
 		"cogtok: Cognito did not answer\n", 0}, "logout", "--revoke", "--everywhere", "--forget")
+	s.loggedOut = agent.LogoutResult{Profile: "prod", Ended: true, Also: []string{"api", "ci"}}
+	w.expect(result{"", "cogtok: signed out of prod, and so of api, ci: one session for all of them\ncogtok: the refresh token is revoked\n", 0}, "logout", "--revoke")
+	w.expect(result{"", "cogtok: signed out of prod, and so of api, ci: one session for all of them\ncogtok: all sessions of the user are ended, on every device\n", 0}, "logout", "--everywhere")
+	s.calls = s.calls[:1]
 	s.loggedOut = agent.LogoutResult{Profile: "prod"}
 	w.expect(result{"", "cogtok: prod was not signed in\n", 0}, "logout", "prod")
 	w.expect(result{"", "", 0}, "logout", "prod", "-q")

@@ -37,7 +37,7 @@ func TestDevices(t *testing.T) {
 	if r := w.run("device", "list", "prod", "-o", "json"); json.Unmarshal([]byte(r.stdout), &list) != nil || len(list.Devices) != 1 || !list.Devices[0].Current {
 		t.Error(r)
 	}
-	w.expect(result{"", "cogtok: the user pool has forgotten this device\n", 0}, "device", "forget", "prod")
+	w.expect(result{"", "cogtok: the user pool has forgotten this device, and with it the session; to sign in again: cogtok login prod\n", 0}, "device", "forget", "prod")
 	w.expect(result{"", "cogtok: the user pool has forgotten the device us-east-1_7b1a\n", 0}, "device", "forget", "--key", "us-east-1_7b1a")
 	want := []string{"devices of ", "devices of ", "devices of prod", `forget device "" of prod`, `forget device "us-east-1_7b1a" of `}
 	if !slices.Equal(s.calls, want) {

@@ -70,7 +70,7 @@ func (a *app) logout(cmd *cobra.Command, request agent.LogoutRequest, browser bo
 func (a *app) tellEnd(request agent.LogoutRequest, result agent.LogoutResult) {
 	what := result.Profile
 	if len(result.Also) > 0 {
-		what += ", and of " + strings.Join(result.Also, ", ") + ", which has the same session"
+		what += ", and so of " + strings.Join(result.Also, ", ") + ": one session for all of them"
 	}
 	atCognito := request.Everywhere || request.Revoke
 	switch {
