@@ -17,7 +17,7 @@ import (
 
 const (
 	signInAt = "https://login.example.com/oauth2/authorize?client_id=c&x=$(touch${IFS}pwned);`touch pwned`\"'"
-	shownAt  = "https://login.example.com/oauth2/authorize?client_id=c&x=$(touch$%7BIFS%7Dpwned);%60touch%20pwned%60%22'"
+	shownAt  = "https://login.example.com/oauth2/authorize?client_id=c&x=%24%28touch%24%7BIFS%7Dpwned%29%3B%60touch%20pwned%60%22%27"
 	callback = "http://localhost:8765/callback?code=7d3c&state=s"
 )
 

@@ -63,6 +63,9 @@ func (l *Listener) Serve(a *Attempt) *Server {
 	s := &Server{Callbacks: callbacks, listener: l, attempt: a, callbacks: callbacks, closed: make(chan struct{})}
 	s.http = &http.Server{
 		Handler:           s,
+
+		DisableGeneralOptionsHandler: true, // "OPTIONS *" is none of the browser's
+
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       headerTimeout,
 		MaxHeaderBytes:    maxHeader - 4<<10, // net/http takes 4 KiB more

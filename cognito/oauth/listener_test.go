@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -36,7 +38,15 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-func hasIPv6(t *testing.T) bool { return exists(t.Context(), "::1") }
+func hasIPv6(t *testing.T) bool {
+	t.Helper()
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
+}
 
 func TestBinds(t *testing.T) {
 	hosts := map[string][]string{"localhost": {"127.0.0.1"}, "127.0.0.1": {"127.0.0.1"}}
@@ -90,6 +100,27 @@ func TestTakenPorts(t *testing.T) {
 			continue
 		}
 		l.Close()
+	}
+}
+
+// Only an address that the machine hasn't got is left out. Whatever else keeps
+// one from listening there may be somebody else who does.
+func TestWhatIsLeftOut(t *testing.T) {
+	at, _ := url.Parse("http://localhost:8400/callback")
+	for err, leftOut := range map[error]bool{
+		syscall.EADDRNOTAVAIL: true, syscall.EAFNOSUPPORT: true, syscall.EADDRINUSE: false, syscall.EACCES: false, syscall.EMFILE: false,
+	} {
+		asked := 0
+		bound, got := bind(at, func(network, address string) (net.Listener, error) {
+			if asked++; address == "[::1]:8400" {
+				return nil, &net.OpError{Op: "listen", Net: network, Err: os.NewSyscallError("bind", err)}
+			}
+			return net.Listen(network, "127.0.0.1:0")
+		})
+		if asked != 2 || (got == nil) != leftOut || len(bound) == 1 != leftOut {
+			t.Errorf("%v: asked %d times, %d addresses, %v", err, asked, len(bound), got)
+		}
+		_ = closeAll(bound, nil)
 	}
 }
 
@@ -176,6 +207,7 @@ func TestUnderAttack(t *testing.T) {
 		"favicon":          s.request("GET", "/favicon.ico", host, ""),
 		"post":             s.request("POST", target, host, "Content-Length: 0\r\n"),
 		"head":             s.request("HEAD", target, host, ""),
+		"options *":        "OPTIONS * HTTP/1.1\r\nHost: " + host + "\r\n\r\n",
 		"options":          s.request("OPTIONS", target, host, "Origin: https://evil.example\r\n"),
 		"body":             s.request("GET", target, host, "Content-Length: 3\r\n") + "abc",
 		"origin":           s.request("GET", target, host, "Origin: https://evil.example\r\n"),
