@@ -58,6 +58,14 @@ func Listen(ctx context.Context, callbackURLs []string) (*Listener, error) {
 	return nil, &BusyError{taken, last}
 }
 
+// path is the callback URL's, as a browser sends it.
+func (l *Listener) path() string {
+	if path := l.at.EscapedPath(); path != "" {
+		return path
+	}
+	return "/"
+}
+
 // Close gives the port back.
 func (l *Listener) Close() {
 	for _, listener := range l.listeners {

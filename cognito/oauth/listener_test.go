@@ -135,6 +135,9 @@ func TestNoCallbackURLs(t *testing.T) {
 	}
 }
 
+// signInPage is where the start page leads.
+const signInPage = "https://login.example.com/oauth2/authorize?client_id=c&state=s"
+
 // A scene is a server that waits for a reply, and what is needed to send one.
 type scene struct {
 	t       *testing.T
@@ -151,7 +154,7 @@ func newScene(t *testing.T) *scene {
 	}
 	s := &scene{t: t, attempt: NewAttempt(l.URL, "issuer")}
 	s.url, _ = url.Parse(l.URL)
-	s.server = l.Serve(s.attempt)
+	s.server = l.Serve(s.attempt, signInPage)
 	t.Cleanup(func() { s.server.Close() })
 	return s
 }
@@ -354,5 +357,5 @@ func TestCloseFreesThePort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.server = l.Serve(s.attempt) // for the cleanup
+	s.server = l.Serve(s.attempt, signInPage) // for the cleanup
 }
