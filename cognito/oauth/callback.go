@@ -18,7 +18,7 @@ const (
 	maxHeader     = 8 << 10 // bytes
 	headerTimeout = 5 * time.Second
 	writeTimeout  = 5 * time.Second
-	maxSilent     = 16 // connections that have not sent a whole header
+	maxSilent     = 256 // connections that have not sent a whole header
 )
 
 // A Callback is a browser that came back with the reply to an attempt, and

@@ -187,7 +187,7 @@ func (s *scene) request(method, target, host, headers string) string {
 func TestUnderAttack(t *testing.T) {
 	s := newScene(t)
 	host, target := s.url.Host, "/callback?"+s.good()
-	for range 3 * maxSilent { // who say nothing at all, or begin and don't go on
+	for range maxSilent { // who say nothing at all, or begin and don't go on
 		for _, begin := range []string{"", "GET /callback?"} {
 			conn, err := net.Dial("tcp", "127.0.0.1:"+s.url.Port())
 			if err != nil {
