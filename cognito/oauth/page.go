@@ -36,6 +36,14 @@ func otherBrowserPage() Page {
 	}}
 }
 
+// otherUserPage is for another user's program at the start page. It may be the
+// person's browser all the same.
+func otherUserPage() Page {
+	return Page{http.StatusForbidden, "This sign-in is another user's", []string{
+		"Only browsers of the user who began it can open this page. If that was you, open the address that the terminal shows.",
+	}}
+}
+
 // write sends the page. It runs no script, loads nothing, is kept nowhere and
 // tells nobody the address, which holds the code.
 func (p Page) write(w http.ResponseWriter) {

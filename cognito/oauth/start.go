@@ -50,9 +50,14 @@ func (s *start) lets(r *http.Request) bool {
 	return !s.spoiled.Load() && (!s.used.Load() || s.knows(r))
 }
 
-// open answers a request for the page. One of two that open it read its address
+// open answers a request for the page. Another user's is refused, where that can
+// be known, and changes nothing. Otherwise one of two that open it read its address
 // somewhere, and nobody can tell which.
 func (s *start) open(w http.ResponseWriter, r *http.Request) {
+	if isOtherUsers(r) { // who was quick, and could sign in before the browser comes
+		otherUserPage().write(w)
+		return
+	}
 	if s.used.CompareAndSwap(false, true) || s.knows(r) && !s.spoiled.Load() {
 		s.setCookie(w, http.Cookie{Value: *s.cookie})
 		w.Header().Set("Location", s.target)
