@@ -70,7 +70,8 @@ const (
 	PromptChoice      = "choice"       // the answer is one of Choices
 	PromptNotice      = "notice"       // only shown; the answer is empty
 	// PromptBrowser has the address of a sign-in page in URL, to be opened in a
-	// browser. The answer is the address at which the browser ends up, pasted by
+	// browser. A program that opens it gives the browser StartURL instead, and
+	// shows URL alone. The answer is the address at which the browser ends up, pasted by
 	// the person. Whoever has nothing to paste need not answer: the browser
 	// comes to the agent by itself, and the call ends. An empty answer says that
 	// nothing will be pasted.
@@ -87,6 +88,10 @@ type Prompt struct {
 	// URL is the page to open for PromptBrowser. For a PromptNotice it may be an
 	// otpauth: address, to be shown as a QR code; the text says the same.
 	URL string `json:"url,omitempty"`
+	// StartURL is a page of the agent's that leads to URL, once. Other users can
+	// read the command line that opens a browser; this address is of no use there
+	// without being noticed.
+	StartURL string `json:"start_url,omitempty"`
 }
 
 // None is the request or result of a method that has none.

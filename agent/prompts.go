@@ -127,7 +127,7 @@ func (p Prompt) printable() Prompt {
 	} else {
 		p.Text = printable.Limit(p.Text, maxPromptText)
 	}
-	p.URL = printable.Limit(p.URL, maxPromptURL)
+	p.URL, p.StartURL = printable.Limit(p.URL, maxPromptURL), printable.Limit(p.StartURL, maxPromptURL)
 	choices := p.Choices
 	p.Choices = nil
 	for _, choice := range choices {

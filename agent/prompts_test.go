@@ -40,8 +40,8 @@ func TestPromptURLIsPrintable(t *testing.T) {
 		"https://x/\u202egnp":              "https://x/\ufffdgnp",
 		"https://x/" + strings.Repeat("a", maxPromptURL): "https://x/" + strings.Repeat("a", maxPromptURL-11) + "…",
 	} {
-		if got := (Prompt{Kind: PromptBrowser, URL: in}).printable().URL; got != want {
-			t.Errorf("%.60q becomes %.60q, want %.60q", in, got, want)
+		if got := (Prompt{Kind: PromptBrowser, URL: in, StartURL: in}).printable(); got.URL != want || got.StartURL != want {
+			t.Errorf("%.60q becomes %.60q and %.60q, want %.60q", in, got.URL, got.StartURL, want)
 		}
 	}
 }

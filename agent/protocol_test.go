@@ -55,7 +55,7 @@ func (*exemplary) Token(ctx context.Context, c Caller, r TokenRequest) (Token, e
 // askBrowser sends the person behind the call to a sign-in page.
 func askBrowser(ctx context.Context, c Caller, profile string) (Secret, error) {
 	return c.Prompter.Ask(ctx, Prompt{Kind: PromptBrowser, Text: "Sign in to " + profile + " in the browser", Echo: true, Profile: profile,
-		URL: "https://login.example.com/oauth2/authorize?client_id=2sso…"})
+		URL: "https://login.example.com/oauth2/authorize?client_id=2sso…", StartURL: "http://localhost:8765/Kq3c…"})
 }
 
 // signInByBrowser waits for a pasted address, or, for the profile here, for a

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"os"
@@ -53,10 +54,19 @@ func isLoopback(host string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
-// escapeAddress escapes the ASCII characters that no address may have (RFC 3986).
+// escapeAddress escapes the ASCII characters that no address may have (RFC 3986),
+// and of the others those that mean something to a shell: many a program that
+// opens pages is a script. "&" stays, since it is what parameters are parted by.
 func escapeAddress(address string) string {
-	return strings.NewReplacer(" ", "%20", `"`, "%22", "<", "%3C", ">", "%3E", `\`, "%5C", "^", "%5E", "`", "%60",
-		"{", "%7B", "|", "%7C", "}", "%7D").Replace(address)
+	var escaped strings.Builder
+	for i := range len(address) {
+		if strings.IndexByte(" \"<>\\^`{|}$'();!*", address[i]) < 0 {
+			escaped.WriteByte(address[i])
+		} else {
+			fmt.Fprintf(&escaped, "%%%02X", address[i])
+		}
+	}
+	return escaped.String()
 }
 
 // browserCommands are the command lines that open page, each of them with the

@@ -11,7 +11,7 @@ import (
 
 // What is said at a sign-in page, before and after its address.
 const (
-	pageIsOpened = "Opening the sign-in page in your browser. Waiting…\nIf no browser opens, open this address:\n\n"
+	pageIsOpened = "Opening the sign-in page in your browser. Waiting…\nIf it doesn't open, open this address:\n\n"
 	pageIsShown  = "To sign in, open this address in a browser:\n\n"
 	noBrowser    = "No browser could be started: open the address yourself.\n"
 	pasteElse    = "Or paste the address at which the browser ends up: "
@@ -32,8 +32,13 @@ func (p prompter) signInPage(ctx context.Context, q agent.Prompt) (string, error
 		p.tty.show("cogtok: " + err.Error() + ", so it isn't opened\n")
 		return "", err
 	}
+	start, err := startOf(q, page)
+	if err != nil {
+		p.tty.show("cogtok: " + err.Error() + ", so it isn't opened\n")
+		return "", err
+	}
 	paste := pasteRemote
-	if commands := p.browserCommands(page); len(commands) > 0 {
+	if commands := p.browserCommands(start); len(commands) > 0 {
 		p.tty.show(pageIsOpened + page + "\n\n")
 		paste = pasteElse
 		if !openPage(ctx, commands) {
@@ -47,6 +52,16 @@ func (p prompter) signInPage(ctx context.Context, q agent.Prompt) (string, error
 		p.tty.show("If the page says redirect_mismatch, register exactly this callback URL at the app client: " + callback + "\n\n")
 	}
 	return p.pasted(ctx, paste)
+}
+
+// startOf is what a browser is given. A command line can be read by every user of
+// the machine, so that the page's own address isn't put there, unless the agent
+// is one that knows no other.
+func startOf(q agent.Prompt, page string) (string, error) {
+	if q.StartURL == "" {
+		return page, nil
+	}
+	return pageOf(q.StartURL)
 }
 
 // callbackOf is where a sign-in page sends the browser back to.

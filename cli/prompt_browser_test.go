@@ -17,7 +17,7 @@ import (
 
 const (
 	signInAt = "https://login.example.com/oauth2/authorize?client_id=c&x=$(touch${IFS}pwned);`touch pwned`\"'"
-	shownAt  = "https://login.example.com/oauth2/authorize?client_id=c&x=$(touch$%7BIFS%7Dpwned);%60touch%20pwned%60%22'"
+	shownAt  = "https://login.example.com/oauth2/authorize?client_id=c&x=%24%28touch%24%7BIFS%7Dpwned%29%3B%60touch%20pwned%60%22%27"
 	callback = "http://localhost:8765/callback?code=7d3c&state=s"
 )
 
@@ -63,7 +63,7 @@ func TestLoginByBrowser(t *testing.T) {
 			w.env["PATH"], want = w.dir, []string{shownAt}
 		}
 		p := w.atTerminal("login", "sso")
-		p.expect("Opening the sign-in page in your browser. Waiting…\nIf no browser opens, open this address:\n\n" + shownAt + "\n\n")
+		p.expect("Opening the sign-in page in your browser. Waiting…\nIf it doesn't open, open this address:\n\n" + shownAt + "\n\n")
 		if got := w.waitFor(notes); !slices.Equal(got, want) {
 			t.Errorf("%s: the browser got %q", in, got)
 		}
@@ -74,6 +74,29 @@ func TestLoginByBrowser(t *testing.T) {
 		if _, err := os.Stat(w.path("pwned")); err == nil {
 			t.Errorf("%s: a shell ran a part of the address", in)
 		}
+	}
+}
+
+// A command line is everybody's to read: the browser gets the address that leads
+// to the page, and only the terminal shows the page's own.
+func TestLoginByStartPage(t *testing.T) {
+	const start = "http://localhost:8765/Kq3c"
+	w := newWorld(t)
+	s := byBrowser(signInAt)
+	s.prompts[0].StartURL = start
+	w.serve(s).comes = make(chan struct{})
+	program, notes := w.browser("browser", 0)
+	w.env["BROWSER"] = program
+	p := w.atTerminal("login", "sso")
+	p.expect("open this address:\n\n" + shownAt + "\n\n")
+	if got := w.waitFor(notes); !slices.Equal(got, []string{start}) {
+		t.Errorf("the browser got %q", got)
+	}
+	p.expect(pasteElse)
+	close(s.comes)
+	p.end(0)
+	if strings.Contains(p.all(), start) {
+		t.Error("the start page's address was shown")
 	}
 }
 
@@ -186,9 +209,14 @@ func TestPasteAgain(t *testing.T) {
 
 // What isn't a web page is neither opened nor taken for one.
 func TestPageThatIsNone(t *testing.T) {
-	for _, address := range []string{"-flag", "file:///etc/passwd", "https://x/\x1b[2J", "https://rob@x/"} {
+	for _, address := range []string{"-flag", "file:///etc/passwd", "https://x/\x1b[2J", "https://rob@x/", "start"} {
 		w := newWorld(t)
-		w.serve(byBrowser(address))
+		s := byBrowser(address)
+		if address == "start" {
+			s = byBrowser(signInAt)
+			s.prompts[0].StartURL = "file:///etc/passwd"
+		}
+		w.serve(s)
 		program, notes := w.browser("browser", 0)
 		w.env["BROWSER"] = program
 		p := w.atTerminal("login", "sso")

@@ -3,6 +3,7 @@ package cognito
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,8 +32,11 @@ type browserSignIn struct {
 	profile  profiles.Profile
 	login    session.Login
 	client   *appClient
+	listener *oauth.Listener
 	attempt  *oauth.Attempt
 	server   *oauth.Server
+	// signInPage is where the person signs in. The state is in it.
+	signInPage string
 }
 
 // A comeback is what came back, by the browser itself or pasted.
@@ -57,10 +61,13 @@ func (p *Provider) signInWithBrowser(ctx context.Context, profile profiles.Profi
 	if err != nil {
 		return session.Grant{}, err
 	}
-	attempt := oauth.NewAttempt(listener.URL, client.endpoints.Issuer)
-	server := listener.Serve(attempt)
-	defer server.Close()
-	b := &browserSignIn{p, profile, login, client, attempt, server}
+	b := &browserSignIn{provider: p, profile: profile, login: login, client: client, listener: listener}
+	b.attempt = oauth.NewAttempt(listener.URL, client.endpoints.Issuer)
+	b.signInPage = client.oauth.AuthorizeURL(b.attempt, oauth.Wishes{
+		Scopes: profile.Scopes, IdentityProvider: profile.IdentityProvider, LoginHint: profile.LoginHint, Prompt: profile.Prompt,
+	})
+	b.server = listener.Serve(b.attempt, b.signInPage)
+	defer b.close()
 	back, err := b.wait(ctx)
 	if err != nil {
 		return session.Grant{}, err
@@ -70,21 +77,34 @@ func (p *Provider) signInWithBrowser(ctx context.Context, profile profiles.Profi
 	return grant, err
 }
 
+// close gives the port back. It may be called again.
+func (b *browserSignIn) close() {
+	b.server.Close()
+	b.provider.ports.left(b.listener)
+}
+
 // listen takes the port of one of the profile's callback URLs.
 func (p *Provider) listen(ctx context.Context, profile profiles.Profile) (*oauth.Listener, error) {
-	listener, err := oauth.Listen(ctx, profile.RedirectURLs)
+	listener, others, err := p.ports.listen(ctx, profile)
 	var busy *oauth.BusyError
 	switch {
 	case ctx.Err() != nil:
+		if err == nil {
+			p.ports.close(listener)
+		}
 		return nil, agent.AsError(ctx.Err())
+	case errors.As(err, &busy) && len(others) > 0:
+		return nil, errorf(profile, agent.KindBusy, "can't wait for the browser: another sign-in of cogtok is waiting at %s", shownList(others)).
+			WithHint("finish or end it, then run: cogtok login %s", shown(profile.Name))
 	case errors.As(err, &busy) && len(busy.URLs) > 0:
 		return nil, errorf(profile, agent.KindBusy, "can't wait for the browser: another program listens at %s", shownList(busy.URLs)).
 			WithHint("end it, or register another callback URL at the app client and add it to `redirect_urls`")
 	case err != nil:
 		return nil, errorf(profile, agent.KindConfig, "`redirect_urls` must be callback URLs on this machine, such as http://localhost:8400/callback")
 	}
-	if len(listener.Taken) > 0 {
-		p.config.Logf("profile %s: another program listens at %s", shown(profile.Name), shownList(listener.Taken))
+	strange := slices.DeleteFunc(listener.Taken, func(text string) bool { return slices.Contains(others, text) })
+	if len(strange) > 0 {
+		p.config.Logf("profile %s: another program listens at %s", shown(profile.Name), shownList(strange))
 	}
 	return listener, nil
 }
@@ -98,7 +118,8 @@ func shownList(all []string) string {
 }
 
 // wait waits for the browser or for a pasted address, whichever comes first.
-func (b *browserSignIn) wait(ctx context.Context) (comeback, error) {
+// Unless it is the browser, which wants a page yet, the port is free at once.
+func (b *browserSignIn) wait(ctx context.Context) (back comeback, err error) {
 	waiting, cancel := context.WithTimeout(ctx, b.provider.config.BrowserTimeout)
 	defer cancel()
 	pasted, failed, done := make(chan comeback, 1), make(chan error, 1), make(chan struct{})
@@ -108,6 +129,9 @@ func (b *browserSignIn) wait(ctx context.Context) (comeback, error) {
 	}()
 	// The prompter is to be through before the tokens are made.
 	defer func() {
+		if back.show == nil {
+			b.close()
+		}
 		cancel()
 		select {
 		case <-done:
@@ -117,7 +141,10 @@ func (b *browserSignIn) wait(ctx context.Context) (comeback, error) {
 	select {
 	case c := <-b.server.Callbacks:
 		return b.cameBack(ctx, c), nil
+	case <-b.server.Twice():
+		return comeback{}, b.openedTwice()
 	case back := <-pasted:
+		b.close()
 		return back, nil
 	case err := <-failed:
 		select {
@@ -140,6 +167,14 @@ func (b *browserSignIn) cameBack(ctx context.Context, c *oauth.Callback) comebac
 	return comeback{c.Reply, c.Err, func(p oauth.Page) { c.Answer(ctx, p) }}
 }
 
+// openedTwice says what an address on a command line can come to. Who of the two
+// was the person can't be told.
+func (b *browserSignIn) openedTwice() error {
+	return errorf(b.profile, agent.KindPromptUnanswered,
+		"the sign-in page was opened twice: somebody else on this machine may have read its address, so this sign-in is over").
+		WithHint("run it again: cogtok login %s; if it happens again, with --no-browser", shown(b.profile.Name))
+}
+
 // nobodyCame names the one mistake that Cognito tells the browser and nobody else.
 func (b *browserSignIn) nobodyCame() error {
 	return errorf(b.profile, agent.KindPromptUnanswered, "nobody came back from the browser within %s", b.provider.config.BrowserTimeout).
@@ -152,9 +187,7 @@ func (b *browserSignIn) ask(ctx context.Context, pasted chan<- comeback, failed 
 	prompt := agent.Prompt{
 		Kind: agent.PromptBrowser, Profile: b.profile.Name, Echo: true,
 		Text: "Sign in to profile " + shown(b.profile.Name) + " in the browser. If it can't come back here by itself, paste the address where it ends",
-		URL: b.client.oauth.AuthorizeURL(b.attempt, oauth.Wishes{
-			Scopes: b.profile.Scopes, IdentityProvider: b.profile.IdentityProvider, LoginHint: b.profile.LoginHint, Prompt: b.profile.Prompt,
-		}),
+		URL:  b.signInPage, StartURL: b.server.StartURL(),
 	}
 	for range maxPastes {
 		answer, err := b.login.Prompter.Ask(ctx, prompt)
@@ -174,7 +207,7 @@ func (b *browserSignIn) ask(ctx context.Context, pasted chan<- comeback, failed 
 			return
 		}
 		prompt.Text = "That was not the address where this sign-in ends. It begins with " + shown(b.attempt.RedirectURL()) + "?"
-		prompt.URL = "" // the page is open
+		prompt.URL, prompt.StartURL = "", "" // the page is open
 	}
 	failed <- errorf(b.profile, agent.KindPromptUnanswered, "what was pasted is not the address where the sign-in ends").
 		WithHint("run: cogtok login %s", shown(b.profile.Name))
@@ -201,6 +234,9 @@ func (b *browserSignIn) finish(ctx context.Context, back comeback) (session.Gran
 		return session.Grant{}, err
 	}
 	grant, err := b.grant(result, at)
+	if err == nil && b.server.WasTwice() { // while the tokens were got
+		err = b.openedTwice()
+	}
 	if err != nil {
 		b.discard(ctx, aws.ToString(result.RefreshToken))
 		return session.Grant{}, err

@@ -63,6 +63,7 @@ type visitor struct {
 	password string
 	provider string // an identity provider, on whose page username is typed
 	stay     bool   // doesn't go to the callback
+	copied   bool   // opens the address that is shown instead of the start page
 	answer   func(address string) (string, error)
 
 	mu      sync.Mutex
@@ -84,7 +85,11 @@ func (v *visitor) Ask(ctx context.Context, prompt agent.Prompt) (agent.Secret, e
 		v.t.Errorf("a bad prompt: %+v", prompt)
 	}
 	last := make(chan string, 1)
-	go func() { last <- v.visit(prompt.URL) }()
+	address := prompt.StartURL
+	if v.copied || v.provider != "" {
+		address = prompt.URL
+	}
+	go func() { last <- v.visit(address) }()
 	if v.answer == nil {
 		<-ctx.Done()
 		return agent.Secret{}, agent.AsError(ctx.Err())
@@ -187,12 +192,12 @@ func claimsOf(t *testing.T, token string) jwt.Claims {
 
 func TestBrowserSignIn(t *testing.T) {
 	for name, s := range map[string]setup{
-		"public": {}, "secret": {secret: true}, "by email": {byEmail: true}, "rotation": {client: userpool.Client{Rotation: true}},
+		"public": {}, "copied": {}, "secret": {secret: true}, "by email": {byEmail: true}, "rotation": {client: userpool.Client{Rotation: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newBrowserWorld(t, s)
 			v := newVisitor(t)
-			v.username = w.profile.Username
+			v.username, v.copied = w.profile.Username, name == "copied"
 			g, err := w.browse(v)
 			if err != nil {
 				t.Fatal(err)
@@ -273,7 +278,7 @@ func TestBrowserPasted(t *testing.T) {
 	if _, err := w.browse(v); err != nil {
 		t.Fatal(err)
 	}
-	if len(v.prompts) != 3 || v.prompts[1].URL != "" || !strings.Contains(v.prompts[1].Text, w.profile.RedirectURLs[0]) {
+	if len(v.prompts) != 3 || v.prompts[1].URL+v.prompts[1].StartURL != "" || !strings.Contains(v.prompts[1].Text, w.profile.RedirectURLs[0]) {
 		t.Errorf("prompts %+v", v.prompts)
 	}
 	v = newVisitor(t)
@@ -292,7 +297,8 @@ func TestBrowserNothingToPaste(t *testing.T) {
 	started := make(chan string, 1)
 	v.stay, v.answer = true, func(address string) (string, error) { started <- address; return "", nil }
 	go func() {
-		if response, err := http.Get(<-started); err == nil {
+		client := &http.Client{Jar: v.jar}
+		if response, err := client.Get(<-started); err == nil {
 			response.Body.Close()
 		}
 	}()

@@ -41,6 +41,8 @@ type Provider struct {
 	config Config
 	http   *http.Client
 
+	ports ports
+
 	mu sync.Mutex
 	// oldRefresh holds the endpoints that don't know GetTokensFromRefreshToken.
 	oldRefresh map[string]bool

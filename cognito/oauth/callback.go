@@ -18,7 +18,7 @@ const (
 	maxHeader     = 8 << 10 // bytes
 	headerTimeout = 5 * time.Second
 	writeTimeout  = 5 * time.Second
-	maxSilent     = 16 // connections that have not sent a whole header
+	maxSilent     = 256 // connections that have not sent a whole header
 )
 
 // A Callback is a browser that came back with the reply to an attempt, and
@@ -51,18 +51,25 @@ type Server struct {
 
 	listener  *Listener
 	attempt   *Attempt
+	start     *start
 	callbacks chan *Callback
+	closing   sync.Once
 	closed    chan struct{}
 	silent    silent
 	http      *http.Server
 }
 
-// Serve begins to wait for the reply to an attempt.
-func (l *Listener) Serve(a *Attempt) *Server {
+// Serve begins to wait for the reply to an attempt, and to send a browser to
+// the sign-in page, which is authorizeURL.
+func (l *Listener) Serve(a *Attempt, authorizeURL string) *Server {
 	callbacks := make(chan *Callback, 1)
 	s := &Server{Callbacks: callbacks, listener: l, attempt: a, callbacks: callbacks, closed: make(chan struct{})}
+	s.start = newStart(l.at.Port(), authorizeURL)
 	s.http = &http.Server{
-		Handler:           s,
+		Handler: s,
+
+		DisableGeneralOptionsHandler: true, // "OPTIONS *" is none of the browser's
+
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       headerTimeout,
 		MaxHeaderBytes:    maxHeader - 4<<10, // net/http takes 4 KiB more
@@ -77,20 +84,36 @@ func (l *Listener) Serve(a *Attempt) *Server {
 	return s
 }
 
-// Close stops waiting, cuts all connections and gives the port back.
+// Close stops waiting, cuts all connections and gives the port back. It may be
+// called twice.
 func (s *Server) Close() {
-	close(s.closed)
-	_ = s.http.Close()
-	s.listener.Close()
+	s.closing.Do(func() {
+		close(s.closed)
+		_ = s.http.Close()
+		s.listener.Close()
+	})
 }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.silent.end(r.Context())
-	if refused := s.judge(r); refused != 0 {
+	refused := s.judge(r)
+	switch {
+	case refused != 0:
 		problemPage(refused).write(w)
-		return
+	case s.start.isAt(pathOf(r)):
+		s.start.open(w, r)
+	case s.start.lets(r):
+		s.take(w, r)
+	case s.start.spoiled.Load():
+		twicePage().write(w)
+	default:
+		otherBrowserPage().write(w)
 	}
+}
+
+// take takes the reply, if it is one.
+func (s *Server) take(w http.ResponseWriter, r *http.Request) {
 	reply, err := s.attempt.Take(r.URL.RawQuery)
 	switch {
 	case errors.Is(err, ErrNotReply):
@@ -105,7 +128,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // handOver gives the reply to who waits for it and shows the page that comes back.
 func (s *Server) handOver(w http.ResponseWriter, c *Callback) {
 	defer close(c.written)
-	s.callbacks <- c // has room: an attempt takes one reply
+	s.start.setCookie(w, http.Cookie{MaxAge: -1}) // it has done its work
+	s.callbacks <- c                              // has room: an attempt takes one reply
 	select {
 	case p := <-c.page:
 		p.write(w)
@@ -113,19 +137,20 @@ func (s *Server) handOver(w http.ResponseWriter, c *Callback) {
 	}
 }
 
+// pathOf is the path of a request, letter by letter.
+func pathOf(r *http.Request) string {
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	return path
+}
+
 // judge returns the status to refuse a request with, 0 for one that may be the
 // browser's. A page of another site can't know the state; that nothing but a
 // person's browser going from page to page gets here is one more lock.
 func (s *Server) judge(r *http.Request) int {
-	path, _, _ := strings.Cut(r.RequestURI, "?")
-	want := s.listener.at.EscapedPath()
-	if want == "" {
-		want = "/"
-	}
-	switch {
+	switch path := pathOf(r); {
 	case !strings.EqualFold(r.Host, s.listener.at.Host):
 		return http.StatusMisdirectedRequest
-	case path != want:
+	case path != s.listener.path() && !s.start.isAt(path):
 		return http.StatusNotFound
 	case r.Method != http.MethodGet:
 		return http.StatusMethodNotAllowed

@@ -2,10 +2,12 @@ package oauth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"strings"
+	"syscall"
 )
 
 // A BusyError means that none of the callback URLs can be had: other programs
@@ -44,13 +46,24 @@ func Listen(ctx context.Context, callbackURLs []string) (*Listener, error) {
 		if err != nil {
 			return nil, err
 		}
-		listeners, err := bind(ctx, at)
+		listeners, err := bind(at, func(network, address string) (net.Listener, error) {
+			var config net.ListenConfig
+			return config.Listen(ctx, network, address)
+		})
 		if err == nil {
 			return &Listener{URL: text, Taken: taken, at: at, listeners: listeners}, nil
 		}
 		taken, last = append(taken, text), err
 	}
 	return nil, &BusyError{taken, last}
+}
+
+// path is the callback URL's, as a browser sends it.
+func (l *Listener) path() string {
+	if path := l.at.EscapedPath(); path != "" {
+		return path
+	}
+	return "/"
 }
 
 // Close gives the port back.
@@ -89,25 +102,24 @@ func addresses(u *url.URL) []string {
 // bind listens at all addresses of a callback URL. A browser may take either of
 // localhost's: if somebody else has one of them, the code could end up there.
 // An address that this machine hasn't got is nobody's.
-func bind(ctx context.Context, at *url.URL) ([]net.Listener, error) {
+func bind(at *url.URL, listen func(network, address string) (net.Listener, error)) ([]net.Listener, error) {
 	port := at.Port()
 	if port == "" {
 		port = "80"
 	}
 	var (
-		config net.ListenConfig
 		bound  []net.Listener
 		missed error
 	)
 	for _, address := range addresses(at) {
-		listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(address, port))
+		listener, err := listen("tcp", net.JoinHostPort(address, port))
 		switch {
 		case err == nil:
 			bound = append(bound, listener)
-		case exists(ctx, address):
-			return nil, closeAll(bound, err)
-		default:
+		case isAbsent(err):
 			missed = err
+		default:
+			return nil, closeAll(bound, err)
 		}
 	}
 	if len(bound) == 0 {
@@ -116,15 +128,22 @@ func bind(ctx context.Context, at *url.URL) ([]net.Listener, error) {
 	return bound, nil
 }
 
-// exists reports whether one can listen at an address, at any port.
-func exists(ctx context.Context, address string) bool {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(address, "0"))
-	if err != nil {
-		return false
+// Windows has numbers of its own for what is the matter with an address.
+const (
+	wsaAFNoSupport  = syscall.Errno(10047)
+	wsaAddrNotAvail = syscall.Errno(10049)
+)
+
+// isAbsent reports whether one can't listen at an address because the machine
+// hasn't got it: there is no IPv6, as a rule. Anything else may be the doing of
+// somebody who has the address.
+func isAbsent(err error) bool {
+	for _, absent := range []error{syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT, wsaAddrNotAvail, wsaAFNoSupport} {
+		if errors.Is(err, absent) {
+			return true
+		}
 	}
-	_ = listener.Close()
-	return true
+	return false
 }
 
 func closeAll(listeners []net.Listener, err error) error {

@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -36,7 +38,15 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-func hasIPv6(t *testing.T) bool { return exists(t.Context(), "::1") }
+func hasIPv6(t *testing.T) bool {
+	t.Helper()
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
+}
 
 func TestBinds(t *testing.T) {
 	hosts := map[string][]string{"localhost": {"127.0.0.1"}, "127.0.0.1": {"127.0.0.1"}}
@@ -93,6 +103,27 @@ func TestTakenPorts(t *testing.T) {
 	}
 }
 
+// Only an address that the machine hasn't got is left out. Whatever else keeps
+// one from listening there may be somebody else who does.
+func TestWhatIsLeftOut(t *testing.T) {
+	at, _ := url.Parse("http://localhost:8400/callback")
+	for err, leftOut := range map[error]bool{
+		syscall.EADDRNOTAVAIL: true, syscall.EAFNOSUPPORT: true, syscall.EADDRINUSE: false, syscall.EACCES: false, syscall.EMFILE: false,
+	} {
+		asked := 0
+		bound, got := bind(at, func(network, address string) (net.Listener, error) {
+			if asked++; address == "[::1]:8400" {
+				return nil, &net.OpError{Op: "listen", Net: network, Err: os.NewSyscallError("bind", err)}
+			}
+			return net.Listen(network, "127.0.0.1:0")
+		})
+		if asked != 2 || (got == nil) != leftOut || len(bound) == 1 != leftOut {
+			t.Errorf("%v: asked %d times, %d addresses, %v", err, asked, len(bound), got)
+		}
+		_ = closeAll(bound, nil)
+	}
+}
+
 func TestNoCallbackURLs(t *testing.T) {
 	for _, text := range []string{
 		"", "http://example.com/callback", "https://localhost:8400/callback", "http://0.0.0.0:8400/", "http://localhost:0/", "http://localhost:/",
@@ -103,6 +134,9 @@ func TestNoCallbackURLs(t *testing.T) {
 		}
 	}
 }
+
+// signInPage is where the start page leads.
+const signInPage = "https://login.example.com/oauth2/authorize?client_id=c&state=s"
 
 // A scene is a server that waits for a reply, and what is needed to send one.
 type scene struct {
@@ -120,7 +154,7 @@ func newScene(t *testing.T) *scene {
 	}
 	s := &scene{t: t, attempt: NewAttempt(l.URL, "issuer")}
 	s.url, _ = url.Parse(l.URL)
-	s.server = l.Serve(s.attempt)
+	s.server = l.Serve(s.attempt, signInPage)
 	t.Cleanup(func() { s.server.Close() })
 	return s
 }
@@ -153,7 +187,7 @@ func (s *scene) request(method, target, host, headers string) string {
 func TestUnderAttack(t *testing.T) {
 	s := newScene(t)
 	host, target := s.url.Host, "/callback?"+s.good()
-	for range 3 * maxSilent { // who say nothing at all, or begin and don't go on
+	for range maxSilent { // who say nothing at all, or begin and don't go on
 		for _, begin := range []string{"", "GET /callback?"} {
 			conn, err := net.Dial("tcp", "127.0.0.1:"+s.url.Port())
 			if err != nil {
@@ -176,6 +210,7 @@ func TestUnderAttack(t *testing.T) {
 		"favicon":          s.request("GET", "/favicon.ico", host, ""),
 		"post":             s.request("POST", target, host, "Content-Length: 0\r\n"),
 		"head":             s.request("HEAD", target, host, ""),
+		"options *":        "OPTIONS * HTTP/1.1\r\nHost: " + host + "\r\n\r\n",
 		"options":          s.request("OPTIONS", target, host, "Origin: https://evil.example\r\n"),
 		"body":             s.request("GET", target, host, "Content-Length: 3\r\n") + "abc",
 		"origin":           s.request("GET", target, host, "Origin: https://evil.example\r\n"),
@@ -322,5 +357,5 @@ func TestCloseFreesThePort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.server = l.Serve(s.attempt) // for the cleanup
+	s.server = l.Serve(s.attempt, signInPage) // for the cleanup
 }

@@ -21,6 +21,29 @@ func problemPage(status int) Page {
 	return Page{status, "Nothing here", []string{"This address waits for the end of a sign-in, and this was not it."}}
 }
 
+// twicePage is for all who come after the start page was opened twice.
+func twicePage() Page {
+	return Page{http.StatusForbidden, "You are not signed in", []string{
+		"The sign-in page was opened twice. Somebody else on this machine may have read its address, so this sign-in is over. Run the command again.",
+	}}
+}
+
+// otherBrowserPage is for a browser that didn't open the start page though
+// another did.
+func otherBrowserPage() Page {
+	return Page{http.StatusForbidden, "This sign-in was begun in another browser", []string{
+		"Go on in that one. Or paste the address of this page into the terminal where the sign-in was begun.",
+	}}
+}
+
+// otherUserPage is for another user's program at the start page. It may be the
+// person's browser all the same.
+func otherUserPage() Page {
+	return Page{http.StatusForbidden, "This sign-in is another user's", []string{
+		"Only browsers of the user who began it can open this page. If that was you, open the address that the terminal shows.",
+	}}
+}
+
 // write sends the page. It runs no script, loads nothing, is kept nowhere and
 // tells nobody the address, which holds the code.
 func (p Page) write(w http.ResponseWriter) {

@@ -6,7 +6,7 @@ local uv = vim.uv or vim.loop
 local function input(params)
   if params.kind == "browser" then -- it tells the agent when it is done; here nothing is pasted
     vim.notify(params.text .. ":\n" .. params.url)
-    if vim.ui.open then vim.ui.open(params.url) end -- Neovim 0.10
+    if vim.ui.open then vim.ui.open(params.start_url or params.url) end -- Neovim 0.10
     return ""
   end
   return (params.echo and vim.fn.input or vim.fn.inputsecret)(params.text .. ": ")
