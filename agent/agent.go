@@ -304,9 +304,11 @@ type Version struct {
 	ProtocolMin int       `json:"protocol_min"` // the oldest
 	PID         int       `json:"pid"`
 	StartedAt   time.Time `json:"started_at"`
-	Config      string    `json:"config"`
-	Socket      string    `json:"socket"`
-	Log         string    `json:"log,omitempty"`
+	// Takeovers is how often a new program has taken over since then.
+	Takeovers int    `json:"takeovers,omitempty"`
+	Config    string `json:"config"`
+	Socket    string `json:"socket"`
+	Log       string `json:"log,omitempty"`
 }
 
 // The versions of the protocol that this package speaks: the newest, and the

@@ -70,25 +70,7 @@ func (k *Keeper) Bequeath(ctx context.Context) (data []byte, resume func(), err 
 
 // Busy reports whether a person is being asked, or a session renewed: no moment
 // for a handover.
-func (k *Keeper) Busy() bool {
-	k.mu.Lock()
-	for _, hole := range k.keyholes {
-		if hole.unlocking != nil {
-			k.mu.Unlock()
-			return true
-		}
-	}
-	k.mu.Unlock()
-	for _, s := range k.allSessions() {
-		s.mu.Lock()
-		busy := s.signingIn != nil || s.renewing != nil
-		s.mu.Unlock()
-		if busy {
-			return true
-		}
-	}
-	return false
-}
+func (k *Keeper) Busy() bool { return k.works(true) }
 
 // hold takes every session's turn, so that none is renewed or ended.
 func (k *Keeper) hold(ctx context.Context) (resume func(), err error) {
@@ -104,7 +86,8 @@ func (k *Keeper) hold(ctx context.Context) (resume func(), err error) {
 		}
 		taken = append(taken, s)
 	}
-	if err == nil && k.signsIn() {
+	// Without its turn a renewal has not begun.
+	if err == nil && k.works(false) {
 		err = errAtWork
 	}
 	if err != nil {
@@ -114,9 +97,9 @@ func (k *Keeper) hold(ctx context.Context) (resume func(), err error) {
 	return resume, nil
 }
 
-// signsIn reports whether something is at work that needs no turn: a sign-in, or
-// an unlocking. A renewal without the turn has not begun.
-func (k *Keeper) signsIn() bool {
+// works reports whether somebody is being signed in, or a store unlocked, or,
+// with renewals, a session renewed.
+func (k *Keeper) works(renewals bool) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, hole := range k.keyholes {
@@ -126,7 +109,7 @@ func (k *Keeper) signsIn() bool {
 	}
 	for _, s := range k.sessions {
 		s.mu.Lock()
-		busy := s.signingIn != nil
+		busy := s.signingIn != nil || renewals && s.renewing != nil
 		s.mu.Unlock()
 		if busy {
 			return true

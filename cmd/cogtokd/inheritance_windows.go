@@ -1,0 +1,17 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/cogtok/cogtok/agent"
+)
+
+// leave is never called: see canBecome.
+func leave(string, *estate, []agent.Parked, []byte) error { return errors.ErrUnsupported }
+
+func inherit(flags) (*agent.Seat, *inheritance, error) { return nil, nil, errors.ErrUnsupported }
+
+func closeInherited() {}
+
+func (hangUps) ignore() {}
+func (hangUps) listen() {}
