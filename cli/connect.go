@@ -69,8 +69,9 @@ func dial(ctx context.Context, p place) (*agent.Client, error) {
 // A connection is an agent that answers, and how this call is made.
 type connection struct {
 	agent.Agent
-	caller agent.Caller
-	close  func()
+	version string // of the agent
+	caller  agent.Caller
+	close   func()
 }
 
 // asking says when a person may be asked.
@@ -90,7 +91,7 @@ func (a *app) connect(ctx context.Context, ask asking) (*connection, error) {
 		return nil, err
 	}
 	a.debug("asking the agent at %s", p.socket)
-	return a.connection(ctx, ask, func(ctx context.Context) (*agent.Client, error) {
+	conn, err := a.connection(ctx, ask, func(ctx context.Context) (*agent.Client, error) {
 		client, err := dial(ctx, p)
 		if agent.KindOf(err) != agent.KindUnreachable {
 			return client, err
@@ -100,6 +101,25 @@ func (a *app) connect(ctx context.Context, ask asking) (*connection, error) {
 		}
 		return a.startAgent(ctx, p)
 	})
+	if err == nil && conn.version != a.Version {
+		a.upgrade(ctx, conn)
+	}
+	return conn, err
+}
+
+// upgrade has the agent look for a newer program. One that can't be asked for
+// that any more is left to the call at hand.
+func (a *app) upgrade(ctx context.Context, conn *connection) {
+	s, ok := conn.Agent.(*steady)
+	if !ok {
+		return
+	}
+	r := s.upgrade(ctx, agent.Caller{})
+	if r.Upgrading {
+		a.debug("the agent becomes version %s", r.Version)
+	} else {
+		a.debug("the agent stays version %s: %s", conn.version, r.Reason)
+	}
 }
 
 // running is connect for commands that start no agent: nil when none runs.
@@ -122,11 +142,12 @@ func (a *app) connection(ctx context.Context, ask asking, open func(context.Cont
 		return nil, err
 	}
 	s := &steady{client, open}
-	if _, err := s.Version(ctx, agent.Caller{}, agent.None{}); err != nil {
+	v, err := s.Version(ctx, agent.Caller{}, agent.None{})
+	if err != nil {
 		s.Close()
 		return nil, err
 	}
-	c := &connection{Agent: s, close: func() { s.Close() }}
+	c := &connection{Agent: s, version: v.Version, close: func() { s.Close() }}
 	if p, ok := a.prompter(ask); ok {
 		c.caller.Prompter = p
 		c.close = func() { s.Close(); p.tty.close() }

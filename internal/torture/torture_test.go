@@ -3,6 +3,7 @@
 package torture
 
 import (
+	"flag"
 	"os"
 	"testing"
 	"time"
@@ -10,8 +11,15 @@ import (
 	"github.com/cogtok/cogtok/internal/cogtoktest"
 )
 
+// How large the tests run them.
+var (
+	clients = flag.Int("clients", 20, "how many clients there are")
+	rounds  = flag.Int("rounds", 4, "how often what they suffer from is done")
+)
+
 func TestMain(m *testing.M) {
 	Child()
+	flag.Parse()
 	os.Exit(cogtoktest.Main(m))
 }
 
@@ -28,6 +36,6 @@ func report(t *testing.T, f Figures, err error) {
 }
 
 func TestUpgrade(t *testing.T) {
-	f, err := Upgrade(t.Context(), cogtoktest.Programs(), 20, 4)
+	f, err := Upgrade(t.Context(), cogtoktest.Programs(), *clients, *rounds)
 	report(t, f, err)
 }
