@@ -39,3 +39,30 @@ func TestUpgrade(t *testing.T) {
 	f, err := Upgrade(t.Context(), cogtoktest.Programs(), *clients, *rounds)
 	report(t, f, err)
 }
+
+func TestStart(t *testing.T) {
+	f, err := Start(t.Context(), cogtoktest.Programs(), *clients, *rounds)
+	t.Logf("%d agents were killed", f.Kills)
+	report(t, f.Figures, err)
+}
+
+func TestIdleExit(t *testing.T) {
+	f, err := IdleExit(t.Context(), cogtoktest.Programs(), *rounds)
+	report(t, f, err)
+}
+
+func TestStop(t *testing.T) {
+	for name, upstream := range map[string]time.Duration{"quick": 1500 * time.Millisecond, "slow": 20 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, err := Stop(t.Context(), cogtoktest.Programs(), 50, upstream)
+			t.Logf("%d answered, %d told that it shuts down, the last after %v", f.Answered, f.ShuttingDown, f.Took.Round(time.Millisecond))
+			if err != nil {
+				t.Error(err)
+			}
+			if f.Lost > 0 || f.Answered+f.ShuttingDown != 50 || f.Took > 6*time.Second {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+}
