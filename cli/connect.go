@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -69,8 +70,9 @@ func dial(ctx context.Context, p place) (*agent.Client, error) {
 // A connection is an agent that answers, and how this call is made.
 type connection struct {
 	agent.Agent
-	version string // of the agent
 	caller  agent.Caller
+	version string // of the agent
+	upgrade func(context.Context) (agent.UpgradeResult, error)
 	close   func()
 }
 
@@ -101,25 +103,16 @@ func (a *app) connect(ctx context.Context, ask asking) (*connection, error) {
 		}
 		return a.startAgent(ctx, p)
 	})
-	if err == nil && conn.version != a.Version {
-		a.upgrade(ctx, conn)
+	if err != nil || conn.version == a.Version {
+		return conn, err
 	}
-	return conn, err
-}
-
-// upgrade has the agent look for a newer program. One that can't be asked for
-// that any more is left to the call at hand.
-func (a *app) upgrade(ctx context.Context, conn *connection) {
-	s, ok := conn.Agent.(*steady)
-	if !ok {
-		return
+	r, err := conn.upgrade(ctx)
+	if err != nil {
+		conn.close()
+		return nil, err
 	}
-	r := s.upgrade(ctx, agent.Caller{})
-	if r.Upgrading {
-		a.debug("the agent becomes version %s", r.Version)
-	} else {
-		a.debug("the agent stays version %s: %s", conn.version, r.Reason)
-	}
+	a.debug("the agent's version is %s; it becomes %s", conn.version, cmp.Or(r.Version, "no other: "+r.Reason))
+	return conn, nil
 }
 
 // running is connect for commands that start no agent: nil when none runs.
@@ -147,7 +140,7 @@ func (a *app) connection(ctx context.Context, ask asking, open func(context.Cont
 		s.Close()
 		return nil, err
 	}
-	c := &connection{Agent: s, version: v.Version, close: func() { s.Close() }}
+	c := &connection{Agent: s, version: v.Version, upgrade: s.upgrade, close: func() { s.Close() }}
 	if p, ok := a.prompter(ask); ok {
 		c.caller.Prompter = p
 		c.close = func() { s.Close(); p.tty.close() }

@@ -48,13 +48,21 @@ func twice[T any](ctx context.Context, s *steady, call func(*agent.Client) (T, e
 	if !ended(err) {
 		return res, err
 	}
+	if err := s.reopen(ctx); err != nil {
+		return res, err
+	}
+	return call(s.Client)
+}
+
+// reopen replaces a connection that is of no use any more.
+func (s *steady) reopen(ctx context.Context) error {
 	client, err := s.open(ctx)
 	if err != nil {
-		return res, err
+		return err
 	}
 	s.Client.Close()
 	s.Client = client
-	return call(client)
+	return nil
 }
 
 // ended reports whether a call came to nothing because its agent ended.
@@ -65,15 +73,18 @@ func ended(err error) bool {
 
 // upgrade has a new program take over from an agent of another version than this
 // one, if it was replaced: whoever has just installed it wants that one. It is no
-// matter for the call at hand if none does.
-func (s *steady) upgrade(ctx context.Context, c agent.Caller) agent.UpgradeResult {
-	ctx, cancel := context.WithTimeout(ctx, upgradeLimit)
+// matter for the call at hand if none does, unless the connection is lost for it.
+func (s *steady) upgrade(ctx context.Context) (agent.UpgradeResult, error) {
+	limited, cancel := context.WithTimeout(ctx, upgradeLimit)
 	defer cancel()
-	result, err := s.Upgrade(ctx, c, agent.None{})
-	if err != nil {
-		result.Reason = agent.AsError(err).Message
+	result, err := s.Upgrade(limited, agent.Caller{}, agent.None{})
+	switch {
+	case err == nil:
+		return result, nil
+	case ended(err), limited.Err() != nil:
+		return agent.UpgradeResult{Reason: agent.AsError(err).Message}, s.reopen(ctx)
 	}
-	return result
+	return agent.UpgradeResult{Reason: agent.AsError(err).Message}, nil // it is too old to know how
 }
 
 // upgradeLimit is how long an agent may take to try out a new program.
