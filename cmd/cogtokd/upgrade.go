@@ -64,6 +64,7 @@ type upgrader struct {
 	mu      sync.Mutex
 	seen    os.FileInfo // another program than this one, at the last look
 	refused os.FileInfo // one that can't take over
+	why     error       // it can't
 	fit     os.FileInfo // one that can
 	version string      // of that
 	estate  *estate     // nil: not serving yet
@@ -201,7 +202,10 @@ func (u *upgrader) ask(ctx context.Context) agent.UpgradeResult {
 	return agent.UpgradeResult{Upgrading: true, Version: u.version}
 }
 
-var errNotNow = errors.New("somebody is being asked something, or a session renewed: it takes over after that")
+var (
+	errNotNow = errors.New("somebody is being asked something, or a session renewed: it takes over after that")
+	errPutOff = errors.New("the new program could not take over a moment ago: it will be tried again")
+)
 
 // try tests the program on disk, and begins to hand over if it is fit and the
 // moment is good.
@@ -213,13 +217,15 @@ func (u *upgrader) try(ctx context.Context) error {
 		return err
 	}
 	if err := u.test(ctx, info); err != nil {
-		u.log.printf("the new program can't take over: %v", err)
 		return err
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.estate == nil || u.asking.Load() > 0 || u.estate.keeper.Busy() {
 		return errNotNow
+	}
+	if time.Now().Before(u.after) {
+		return errPutOff
 	}
 	u.log.printf("cogtokd %s takes over", u.version)
 	u.after = time.Now().Add(putOff)
@@ -234,19 +240,22 @@ func (u *upgrader) try(ctx context.Context) error {
 // test makes sure that the program can take over. It is done once for each.
 func (u *upgrader) test(ctx context.Context, info os.FileInfo) error {
 	u.mu.Lock()
-	tested := sameProgram(u.fit, info)
+	fit, refused, why := sameProgram(u.fit, info), sameProgram(u.refused, info), u.why
 	u.mu.Unlock()
-	if tested {
+	switch {
+	case fit:
 		return nil
+	case refused:
+		return why
 	}
-	if err := checkProgram(u.self.path, info); err != nil {
-		u.refuse(info)
-		return err
+	err := checkProgram(u.self.path, info)
+	var version string
+	if err == nil {
+		version, err = selfTest(ctx, u.self.path)
 	}
-	version, err := selfTest(ctx, u.self.path)
 	if err != nil {
-		if !isBeingWritten(err) {
-			u.refuse(info)
+		if !isBeingWritten(err) && ctx.Err() == nil {
+			u.refuse(info, err)
 		}
 		return err
 	}
@@ -256,10 +265,11 @@ func (u *upgrader) test(ctx context.Context, info os.FileInfo) error {
 	return nil
 }
 
-func (u *upgrader) refuse(info os.FileInfo) {
+func (u *upgrader) refuse(info os.FileInfo, why error) {
+	u.log.printf("the new program can't take over: %v", why)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.refused = info
+	u.refused, u.why = info, why
 }
 
 // selfTest runs the program for what it says of itself, and returns its version.
@@ -311,5 +321,5 @@ func (p program) onDisk() (os.FileInfo, error) {
 }
 
 func sameProgram(a, b os.FileInfo) bool {
-	return a != nil && b != nil && os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+	return a != nil && b != nil && os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size() && a.Mode() == b.Mode()
 }

@@ -214,7 +214,11 @@ func TestUpgradeRefused(t *testing.T) {
 func TestUpgradeFails(t *testing.T) {
 	h := newHome(t)
 	program := h.installed()
-	script := "#!/bin/sh\nchmod 644 " + program + "\necho cogtokd 9.0 takes over 1\n"
+	interpreter := h.dir + "/sh" // which is gone after the test of the program
+	if err := os.Symlink("/bin/sh", interpreter); err != nil {
+		t.Fatal(err)
+	}
+	script := "#!" + interpreter + "\nrm " + interpreter + "\necho cogtokd 9.0 takes over 1\n"
 	h.runningAt(program)
 	c := h.client()
 	h.install(program, []byte(script), 0o755)
@@ -228,7 +232,30 @@ func TestUpgradeFails(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	if !strings.Contains(h.log(), "the upgrade is put off") {
+	if !strings.Contains(h.log(), "the upgrade is put off") || !strings.Contains(h.log(), "can't be run") {
+		t.Errorf("the log: %s", h.log())
+	}
+}
+
+// A program that says that it can take over and dies at once leaves what a crash
+// leaves: the next agent starts as after any.
+func TestUpgradeDies(t *testing.T) {
+	h := newHome(t)
+	program := h.installed()
+	p := h.runningAt(program)
+	c := h.client()
+	h.install(program, []byte("#!/bin/sh\n[ \"$1\" = --self-test ] && echo cogtokd 9.0 takes over 1\n"), 0o755)
+	if r := upgradeOf(t, c); !r.Upgrading {
+		t.Fatalf("%+v", r)
+	}
+	if status := p.end(); status != 1 {
+		t.Errorf("exit status %d", status)
+	}
+	h.running()
+	if _, err := h.client().Status(t.Context(), agent.Caller{}, agent.StatusRequest{}); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(h.log(), "cogtokd 9.0 takes over") {
 		t.Errorf("the log: %s", h.log())
 	}
 }
@@ -293,4 +320,24 @@ func TestBadInheritance(t *testing.T) {
 		_ = cmd.Wait()
 		ready.Close()
 	}
+}
+
+// SIGHUP is ignored in the moment of the exec, and listened to after it.
+func TestReloadAfterUpgrade(t *testing.T) {
+	h := newHome(t)
+	program := h.installed()
+	p := h.runningAt(program)
+	c := h.client()
+	h.installed()
+	upgradeOf(t, c)
+	takeovers(t, c, 1)
+	h.config("version: 1\nnonsense: 1\n")
+	reload(p.Process)
+	for range 500 {
+		if strings.Contains(h.log(), "reload failed") {
+			return
+		}
+		brief()
+	}
+	t.Errorf("no reload; the log: %s", h.log())
 }
