@@ -14,6 +14,7 @@ type inheritance struct {
 	From      string         `json:"from"`    // the predecessor's version
 	Started   time.Time      `json:"started"`
 	Takeovers int            `json:"takeovers"` // this one included
+	Closed    time.Time      `json:"closed"`    // when the predecessor let nobody in any more
 	Socket    int            `json:"socket"`    // the descriptor that listens
 	Own       bool           `json:"own"`       // the socket is to be removed at the end
 	Lock      int            `json:"lock"`
@@ -47,5 +48,6 @@ func (i *inheritance) hand(k *session.Keeper, s *agent.Server, log *logbook) {
 	}
 	clear(i.Legacy)
 	s.Resume(i.parked)
-	log.printf("took over from cogtokd %s, with %d connections", i.From, len(i.parked))
+	pause := time.Since(i.Closed).Round(time.Millisecond)
+	log.printf("took over from cogtokd %s, with %d connections, in %v", i.From, len(i.parked), pause)
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -18,14 +19,14 @@ import (
 
 // leave becomes the program at path, with the estate. It returns when it can't;
 // then nothing has changed.
-func leave(path string, e *estate, parked []agent.Parked, legacy []byte) error {
+func leave(path string, e *estate, closed time.Time, parked []agent.Parked, legacy []byte) error {
 	var passed files
 	defer passed.close()
 	i, err := passed.collect(e.seat, parked)
 	if err != nil {
 		return err
 	}
-	i.Legacy, i.Started, i.Takeovers = legacy, e.started, e.takeovers+1
+	i.Legacy, i.Started, i.Takeovers, i.Closed = legacy, e.started, e.takeovers+1, closed
 	text, err := json.Marshal(i)
 	if err != nil {
 		return err

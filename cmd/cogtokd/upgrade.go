@@ -70,6 +70,7 @@ type upgrader struct {
 	estate  *estate     // nil: not serving yet
 	begin   context.CancelCauseFunc
 	after   time.Time // no attempt before
+	handing time.Time // when the last attempt began
 }
 
 // An estate is what an agent has to leave to a successor.
@@ -138,7 +139,7 @@ func (u *upgrader) become(ctx context.Context, e *estate) error {
 	defer e.server.Resume(parked)
 	e.hangUps.ignore()
 	defer e.hangUps.listen()
-	return leave(u.self.path, e, parked, legacy)
+	return leave(u.self.path, e, u.closed(), parked, legacy)
 }
 
 // counting returns p with the questions that are open counted.
@@ -233,8 +234,16 @@ func (u *upgrader) try(ctx context.Context) error {
 		u.stop()
 		return nil
 	}
+	u.handing = time.Now()
 	u.begin(agent.ErrHandOver)
 	return nil
+}
+
+// closed is when this agent began to let nobody in.
+func (u *upgrader) closed() time.Time {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.handing
 }
 
 // test makes sure that the program can take over. It is done once for each.

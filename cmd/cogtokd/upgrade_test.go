@@ -341,3 +341,24 @@ func TestReloadAfterUpgrade(t *testing.T) {
 	}
 	t.Errorf("no reload; the log: %s", h.log())
 }
+
+// Nobody has to ask for it: calls alone make the agent look.
+func TestUpgradeByItself(t *testing.T) {
+	h := newHome(t)
+	program := h.installed()
+	h.runningAt(program)
+	c := h.client()
+	h.installed()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if _, err := c.Status(t.Context(), agent.Caller{}, agent.StatusRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		v, err := c.Version(t.Context(), agent.Caller{}, agent.None{})
+		if err == nil && v.Takeovers == 1 {
+			return
+		}
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("%+v, %v; the log: %s", v, err, h.log())
+		}
+	}
+}

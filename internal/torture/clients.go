@@ -54,8 +54,8 @@ func (f *Figures) complain(text string) {
 const childVariable = "COGTOK_TORTURE_SOCKET"
 
 // perProcess is how many clients a process has: an agent takes 64 connections
-// of one.
-const perProcess = 50
+// of one, those that are just being closed included.
+const perProcess = 20
 
 // Child runs the clients of a rig and ends, if this process was started for
 // that. It does nothing otherwise.

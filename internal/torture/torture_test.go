@@ -37,7 +37,8 @@ func report(t *testing.T, f Figures, err error) {
 
 func TestUpgrade(t *testing.T) {
 	f, err := Upgrade(t.Context(), cogtoktest.Programs(), *clients, *rounds)
-	report(t, f, err)
+	t.Logf("for %v at most nobody was let in", f.Pause)
+	report(t, f.Figures, err)
 }
 
 func TestStart(t *testing.T) {

@@ -6,15 +6,23 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"time"
 
 	"github.com/cogtok/cogtok/agent"
 )
 
+// UpgradeFigures are what clients saw of upgrades.
+type UpgradeFigures struct {
+	Figures
+	// Pause is the longest time for which nobody was let in, as the agent says.
+	Pause time.Duration
+}
+
 // Upgrade replaces cogtokd in a running agent's place so many times, while
 // clients ask for tokens, and has a new program take over each time. No call may
 // fail, and none may ask Cognito for anything: the new one is as warm as the old.
-func Upgrade(ctx context.Context, programs string, clients, upgrades int) (f Figures, err error) {
+func Upgrade(ctx context.Context, programs string, clients, upgrades int) (f UpgradeFigures, err error) {
 	w, err := NewWorld(programs, "memory")
 	if err != nil {
 		return f, err
@@ -38,7 +46,8 @@ func Upgrade(ctx context.Context, programs string, clients, upgrades int) (f Fig
 			err = fmt.Errorf("upgrade %d: %w; log:\n%s", i+1, err, w.Log())
 		}
 	}
-	f, ended := all.end()
+	seen, ended := all.end()
+	f = UpgradeFigures{seen, w.longestPause()}
 	if err == nil {
 		err = ended
 	}
@@ -46,6 +55,16 @@ func Upgrade(ctx context.Context, programs string, clients, upgrades int) (f Fig
 		err = fmt.Errorf("%d calls went to Cognito", n)
 	}
 	return f, err
+}
+
+// longestPause is what the agent's log says.
+func (w *World) longestPause() (longest time.Duration) {
+	for _, m := range regexp.MustCompile(`took over from .* in ([0-9.a-zµ]+)`).FindAllStringSubmatch(w.Log(), -1) {
+		if d, err := time.ParseDuration(m[1]); err == nil {
+			longest = max(longest, d)
+		}
+	}
+	return longest
 }
 
 // upgrade replaces the program, asks the agent to look, and waits for the new
