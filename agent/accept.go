@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -24,17 +25,30 @@ var errBusy = Errorf(KindBusy, "too many connections to the agent").WithHint("tr
 // Serve accepts connections on l until ctx ends, and answers those of the
 // agent's own user. It closes l. When it returns, calls in flight have ended or
 // had their time (eight seconds). The error is that of l; nil after ctx's end.
+//
+// When ctx's cause is ErrHandOver nothing is closed: l stays open, connections
+// that wait for a call are parked, and it is an error if there are others after
+// two seconds. Serve may be called again then, and goes on as if nothing had
+// been.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	stop := context.AfterFunc(ctx, func() { l.Close() })
+	goOnAccepting(l)
+	stop := context.AfterFunc(ctx, func() { stopAccepting(ctx, l) })
 	defer stop()
-	defer l.Close()
 	serving, stopServing := context.WithCancel(ctx)
 	defer stopServing()
 
-	d := door{server: s, open: connections{max: connLimit(), byPID: map[int]int{}}}
+	d := s.openDoor(serving)
 	err := d.acceptAll(serving, l)
+	s.closeDoor()
+	if handsOver(ctx) {
+		return s.waitForAll(handOverTimeout)
+	}
+	l.Close()
 	stopServing()
-	d.waitForAll()
+	s.end()
+	if s.waitForAll(endTimeout) != nil {
+		s.logf("calls in flight did not end in time")
+	}
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -44,9 +58,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // A door lets clients in.
 type door struct {
 	server  *Server
-	open    connections
-	inside  sync.WaitGroup
-	refusal time.Time // when one was last logged; a stranger must not fill the log
+	ctx     context.Context // of the connections
+	refusal time.Time       // when one was last logged; a stranger must not fill the log
 }
 
 // acceptAll accepts until ctx ends or l is closed. For want of files or memory
@@ -59,9 +72,9 @@ func (d *door) acceptAll(ctx context.Context, l net.Listener) error {
 		switch {
 		case err == nil:
 			wait = shortest
-			d.admit(ctx, nc)
+			d.admit(nc)
 			continue
-		case errors.Is(err, net.ErrClosed):
+		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil:
 			return err
 		}
 		d.logRefusal("accepting connections: %s", reason(err))
@@ -76,22 +89,29 @@ func (d *door) acceptAll(ctx context.Context, l net.Listener) error {
 
 // admit serves nc if it is the user's own and there is room. A stranger gets
 // not a byte.
-func (d *door) admit(ctx context.Context, nc net.Conn) {
+func (d *door) admit(nc net.Conn) {
 	who, err := peerOf(nc)
 	if err != nil || !d.server.mayCall(who) {
 		d.logRefusal("refused a connection of uid %s, pid %d", who.user, who.pid)
 		nc.Close()
 		return
 	}
-	if !d.open.add(who.pid) {
+	if !d.server.open.add(who.pid) {
 		d.logRefusal("refused a connection of pid %d: too many", who.pid)
 		sayBusy(nc)
 		return
 	}
-	d.inside.Go(func() {
-		defer d.open.remove(who.pid)
-		d.server.ServeConn(ctx, Caller{PID: who.pid}, nc)
-	})
+	d.serve(Parked{nc: nc, in: newFrameReader(nc, maxFromClient), caller: Caller{PID: who.pid}})
+}
+
+// serve answers a connection that is counted.
+func (d *door) serve(p Parked) {
+	go func() {
+		defer d.server.open.remove(p.caller.PID)
+		if d.server.serveConn(d.ctx, p) {
+			d.server.park(p)
+		}
+	}()
 }
 
 // mayCall reports whether a process may call the agent: the same user's, and
@@ -120,41 +140,78 @@ func (d *door) logRefusal(format string, args ...any) {
 	}
 }
 
-// waitForAll waits for the connections to end, but not for ever: a call that
-// ignores its context ends with the process.
-func (d *door) waitForAll() {
-	ended := make(chan struct{})
-	go func() {
-		d.inside.Wait()
-		close(ended)
-	}()
+// waitForAll waits for the connections to end or to be parked, but not for
+// ever: a call that ignores its context ends with the process.
+func (s *Server) waitForAll(limit time.Duration) error {
+	t := time.NewTimer(limit)
+	defer t.Stop()
 	select {
-	case <-ended:
-	case <-time.After(endTimeout):
-		d.server.logf("calls in flight did not end in time")
+	case <-s.open.none():
+		return nil
+	case <-t.C:
+		return errStillBusy
 	}
 }
 
-// connections counts what is open.
+// connections counts what is open and not parked. Its zero value is empty.
 type connections struct {
 	mu    sync.Mutex
-	max   int
+	max   int // 0: connLimit
 	total int
-	byPID map[int]int // without pid 0, an unknown process
+	byPID map[int]int   // without pid 0, an unknown process
+	ended chan struct{} // closed when there is none any more; nil: nobody waits for that
+}
+
+// none is closed when no connection is left.
+func (c *connections) none() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended == nil {
+		c.ended = make(chan struct{})
+	}
+	ended := c.ended
+	c.tellIfNone()
+	return ended
+}
+
+// tellIfNone tells whoever waits that no connection is left; mu is held.
+func (c *connections) tellIfNone() {
+	if c.total == 0 && c.ended != nil {
+		close(c.ended)
+		c.ended = nil
+	}
 }
 
 // add counts one more, if there is room for it.
 func (c *connections) add(pid int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.max == 0 {
+		c.max = connLimit()
+	}
 	if c.total >= c.max || c.byPID[pid] >= maxConnsPerPID {
 		return false
 	}
+	c.count(pid)
+	return true
+}
+
+// addAnyway counts one that was let in before.
+func (c *connections) addAnyway(pid int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count(pid)
+}
+
+// count counts one more; mu is held.
+func (c *connections) count(pid int) {
 	c.total++
+	if c.byPID == nil {
+		c.byPID = map[int]int{}
+	}
 	if pid != 0 {
 		c.byPID[pid]++
 	}
-	return true
 }
 
 func (c *connections) remove(pid int) {
@@ -164,6 +221,7 @@ func (c *connections) remove(pid int) {
 	if c.byPID[pid]--; c.byPID[pid] <= 0 {
 		delete(c.byPID, pid)
 	}
+	c.tellIfNone()
 }
 
 // connLimit is how many connections there may be at once.

@@ -33,6 +33,9 @@ type Agent interface {
 	Devices(ctx context.Context, c Caller, r DevicesRequest) (DeviceList, error)
 	// ForgetDevice makes the user pool forget a device: this one, unless another is named.
 	ForgetDevice(ctx context.Context, c Caller, r ForgetDeviceRequest) (None, error)
+	// Upgrade makes the agent's own program take over from it, if that was
+	// replaced. It keeps socket, sessions and connections.
+	Upgrade(ctx context.Context, c Caller, r None) (UpgradeResult, error)
 	// Version says which agent this is.
 	Version(ctx context.Context, c Caller, r None) (Version, error)
 	// Stop ends the agent after the calls in flight.
@@ -294,6 +297,16 @@ type ReloadResult struct {
 	Profiles int    `json:"profiles"`
 }
 
+// An UpgradeResult says whether a new program takes over.
+type UpgradeResult struct {
+	// Upgrading is true when it is about to.
+	Upgrading bool `json:"upgrading"`
+	// Version is that of the program that is about to take over.
+	Version string `json:"version,omitempty"`
+	// Reason is why none does, for people.
+	Reason string `json:"reason,omitempty"`
+}
+
 // Version identifies an agent.
 type Version struct {
 	Version     string    `json:"version"`      // of the program
@@ -301,10 +314,17 @@ type Version struct {
 	ProtocolMin int       `json:"protocol_min"` // the oldest
 	PID         int       `json:"pid"`
 	StartedAt   time.Time `json:"started_at"`
-	Config      string    `json:"config"`
-	Socket      string    `json:"socket"`
-	Log         string    `json:"log,omitempty"`
+	// Takeovers is how often a new program has taken over since then.
+	Takeovers int    `json:"takeovers,omitempty"`
+	Config    string `json:"config"`
+	Socket    string `json:"socket"`
+	Log       string `json:"log,omitempty"`
 }
 
-// Protocol is the version of the protocol of this package.
-const Protocol = 1
+// The versions of the protocol that this package speaks: the newest, and the
+// oldest that it still answers. An agent answers clients of one version before
+// its own, so that an upgrade may reach the two in any order.
+const (
+	Protocol    = 1
+	ProtocolMin = 1
+)

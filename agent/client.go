@@ -130,6 +130,11 @@ func (c *Client) Reload(ctx context.Context, who Caller, r None) (ReloadResult, 
 	return do[ReloadResult](ctx, c, who, "reload", callTimeout, r)
 }
 
+// Upgrade implements Agent.
+func (c *Client) Upgrade(ctx context.Context, who Caller, r None) (UpgradeResult, error) {
+	return do[UpgradeResult](ctx, c, who, "upgrade", callTimeout, r)
+}
+
 // Version implements Agent.
 func (c *Client) Version(ctx context.Context, who Caller, r None) (Version, error) {
 	return do[Version](ctx, c, who, "version", quickTimeout, r)

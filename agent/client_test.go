@@ -42,6 +42,7 @@ var everyMethod = map[string]func(ctx context.Context, a Agent) (any, error){
 		return a.ListSecrets(ctx, Caller{}, StatusRequest{Profile: "prod"})
 	},
 	"reload":  func(ctx context.Context, a Agent) (any, error) { return a.Reload(ctx, Caller{}, None{}) },
+	"upgrade": func(ctx context.Context, a Agent) (any, error) { return a.Upgrade(ctx, Caller{}, None{}) },
 	"version": func(ctx context.Context, a Agent) (any, error) { return a.Version(ctx, Caller{PID: 42}, None{}) },
 	"stop":    func(ctx context.Context, a Agent) (any, error) { return a.Stop(ctx, Caller{}, None{}) },
 }

@@ -30,6 +30,12 @@ type conn struct {
 
 	// handedOver says that a goroutine of its own reads. Only the reader uses it.
 	handedOver bool
+	// parked says that the connection is to stay open, for a successor. The
+	// reader sets it before it ends.
+	parked bool
+
+	pace       sync.Mutex
+	midMessage bool // the reader has a part of a message
 
 	queue   chan message // calls that wait while another runs
 	pending atomic.Int32 // calls in the queue or running
@@ -42,34 +48,69 @@ type conn struct {
 // protocol or is idle for too long, or ctx ends; then calls in flight have
 // five seconds. It closes nc. The caller has checked who is at the other end.
 func (s *Server) ServeConn(ctx context.Context, who Caller, nc net.Conn) {
-	c := &conn{
-		server: s, caller: who, nc: nc, stopping: ctx,
-		in:    newFrameReader(nc, maxFromClient),
-		queue: make(chan message, queueLength),
+	if s.serveConn(ctx, Parked{nc: nc, in: newFrameReader(nc, maxFromClient), caller: who}) {
+		nc.Close()
 	}
+}
+
+// serveConn is ServeConn for a connection on which something may have been read
+// already. It reports whether the connection is open still, and to be parked.
+func (s *Server) serveConn(ctx context.Context, p Parked) (parked bool) {
+	c := &conn{server: s, caller: p.caller, nc: p.nc, in: p.in, stopping: ctx, queue: make(chan message, queueLength)}
 	c.lastEnd.Store(time.Now().UnixNano())
 	calls, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer nc.Close()
 	stop := context.AfterFunc(ctx, func() { c.drain(calls, cancel) })
 	defer stop()
+	defer func() {
+		if !parked {
+			c.nc.Close()
+		}
+	}()
 
 	c.read(calls, func() {
 		cancel(context.Canceled)
 		close(c.queue)
 	})
+	return c.parked
 }
 
 // quick is how long a call may take before another goroutine reads on.
 const quick = time.Millisecond
 
-// drain lets the calls in flight end and then cancels them.
+// drain lets the calls in flight end and then cancels them. Those that a
+// handover finds go on, until the agent is to stop.
 func (c *conn) drain(calls context.Context, cancel context.CancelCauseFunc) {
-	_ = c.nc.SetReadDeadline(time.Now()) // wakes the reader, which ends if no call runs
+	c.wake()
+	if handsOver(c.stopping) {
+		select {
+		case <-calls.Done():
+			return
+		case <-c.server.ending():
+		}
+	}
 	select {
 	case <-calls.Done():
 	case <-time.After(drainTimeout):
 		cancel(errShuttingDown)
 	}
+}
+
+// wake makes the reader look whether it is to end, unless it has a part of a
+// message: that one comes to its end first.
+func (c *conn) wake() {
+	c.pace.Lock()
+	defer c.pace.Unlock()
+	if !c.midMessage {
+		_ = c.nc.SetReadDeadline(time.Now())
+	}
+}
+
+// expect sets until when the reader waits.
+func (c *conn) expect(limit time.Duration, midMessage bool) {
+	c.pace.Lock()
+	defer c.pace.Unlock()
+	c.midMessage = midMessage
+	_ = c.nc.SetReadDeadline(time.Now().Add(limit))
 }
 
 // read takes messages until the connection is to be closed, and then calls
@@ -96,6 +137,7 @@ func (c *conn) read(calls context.Context, over func()) {
 			c.reply(nil, nil, fault(codeRequest, err.Error()))
 			return
 		default:
+			c.parked = errors.Is(err, ErrHandOver)
 			return
 		}
 	}
@@ -127,7 +169,7 @@ func (c *conn) nextFrame() ([]byte, error) {
 		return nil, err
 	}
 	if !c.in.complete() {
-		_ = c.nc.SetReadDeadline(time.Now().Add(frameTimeout))
+		c.expect(frameTimeout, true)
 	}
 	data, err := c.in.next()
 	if errors.Is(err, os.ErrDeadlineExceeded) && c.stopping.Err() == nil {
@@ -140,15 +182,15 @@ func (c *conn) nextFrame() ([]byte, error) {
 // runs and for idleTimeout otherwise.
 func (c *conn) waitForFrame() error {
 	for {
-		_ = c.nc.SetReadDeadline(time.Now().Add(c.idleLeft()))
+		c.expect(c.idleLeft(), false)
 		if c.pending.Load() == 0 && c.stopping.Err() != nil {
-			return errShuttingDown
+			return context.Cause(c.stopping)
 		}
 		err := c.in.wait()
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
-		if c.pending.Load() == 0 && (c.stopping.Err() != nil || c.idleLeft() <= 0) {
+		if c.pending.Load() == 0 && c.stopping.Err() == nil && c.idleLeft() <= 0 {
 			return err
 		}
 	}
@@ -170,7 +212,7 @@ func (c *conn) receive(data []byte) (call message, ok bool) {
 	case m.Method == "":
 		c.prompts.answered(m)
 	case !m.isCall(): // a notification; there is none that an agent has to know
-	case c.stopping.Err() != nil:
+	case c.stopping.Err() != nil && !handsOver(c.stopping):
 		c.reply(m.ID, nil, errShuttingDown)
 	default:
 		return m, true
@@ -192,7 +234,7 @@ func (c *conn) answer(calls context.Context, m message) {
 	}
 	c.lastEnd.Store(time.Now().UnixNano())
 	if c.pending.Add(-1) == 0 && c.stopping.Err() != nil {
-		c.nc.Close() // ends the reader
+		c.wake() // ends the reader
 	}
 }
 

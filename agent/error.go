@@ -37,6 +37,7 @@ const (
 	KindMinTTLTooLong  Kind = "min_ttl_too_long"
 	KindNoIDToken      Kind = "no_id_token" // the profile's sign-ins give an access token alone
 	KindSocketPath     Kind = "socket_path"
+	KindProtocol       Kind = "protocol_unsupported" // client and agent are too far apart
 
 	KindLoginRequired         Kind = "login_required" // no session, or it is over
 	KindPromptNeeded          Kind = "prompt_needed"  // something has to be asked and nobody can be
@@ -89,7 +90,7 @@ var kindCodes = map[Kind]Code{
 	KindInternal: CodeUnexpected,
 
 	KindUsage: CodeUsage, KindUnknownProfile: CodeUsage, KindNoProfile: CodeUsage, KindConfig: CodeUsage,
-	KindOtherConfig: CodeUsage, KindMinTTLTooLong: CodeUsage, KindNoIDToken: CodeUsage, KindSocketPath: CodeUsage,
+	KindOtherConfig: CodeUsage, KindMinTTLTooLong: CodeUsage, KindNoIDToken: CodeUsage, KindSocketPath: CodeUsage, KindProtocol: CodeUsage,
 
 	KindLoginRequired: CodePerson, KindPromptNeeded: CodePerson, KindPromptUnanswered: CodePerson,
 	KindPasswordRefusedBefore: CodePerson, KindUserNotConfirmed: CodePerson, KindPasswordReset: CodePerson,

@@ -99,6 +99,11 @@ func (s *scripted) Reload(context.Context, Caller, None) (ReloadResult, error) {
 	return ReloadResult{Config: "/home/rob/config.yaml", Profiles: 2}, nil
 }
 
+func (s *scripted) Upgrade(context.Context, Caller, None) (UpgradeResult, error) {
+	s.note("upgrade")
+	return UpgradeResult{Upgrading: true, Version: "1.3.0"}, nil
+}
+
 func (s *scripted) Version(_ context.Context, c Caller, _ None) (Version, error) {
 	s.note("version")
 	return Version{Version: "1.2.3", Protocol: Protocol, ProtocolMin: 1, PID: c.PID, StartedAt: noon}, nil

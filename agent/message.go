@@ -212,6 +212,8 @@ type common struct {
 	Interactive bool `json:"interactive,omitempty"`
 	// Config is the path of the config file that the client means.
 	Config string `json:"config,omitempty"`
+	// Protocol is the one that the client speaks; 0: it doesn't say.
+	Protocol int `json:"protocol,omitempty"`
 }
 
 // encodeParams joins the common members with a request's own.

@@ -141,6 +141,10 @@ func (*exemplary) Reload(context.Context, Caller, None) (ReloadResult, error) {
 	return ReloadResult{Config: configPath, Profiles: 2}, nil
 }
 
+func (*exemplary) Upgrade(context.Context, Caller, None) (UpgradeResult, error) {
+	return UpgradeResult{Upgrading: true, Version: "1.1.0"}, nil
+}
+
 func (*exemplary) Version(context.Context, Caller, None) (Version, error) {
 	return Version{Version: "1.0.0", Protocol: Protocol, ProtocolMin: 1, PID: 4242, StartedAt: six, Config: configPath,
 		Socket: "/run/user/1000/cogtok/agent.sock", Log: "/home/rob/.local/state/cogtok/agent.log"}, nil

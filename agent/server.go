@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"path/filepath"
+	"sync"
 	"time"
 )
 
@@ -21,6 +22,7 @@ var methods = map[string]method{
 	"status":        handle(Agent.Status),
 	"stop":          handle(Agent.Stop),
 	"token":         handle(Agent.Token),
+	"upgrade":       handle(Agent.Upgrade),
 	"version":       handle(Agent.Version),
 }
 
@@ -59,6 +61,12 @@ type Server struct {
 	AllowRoot func() bool
 	// Logf receives faults, one line a call and without secrets. nil: nowhere.
 	Logf func(format string, args ...any)
+
+	open    connections
+	stopped chan struct{} // closed when the agent is to stop; see ending
+	mu      sync.Mutex    // guards what follows, and the making of stopped
+	door    *door         // nil: nobody is let in
+	parked  []Parked
 }
 
 const (
@@ -80,6 +88,9 @@ func (s *Server) call(ctx context.Context, c Caller, m message, prompter Prompte
 	if err := decodeParams(m.Params, &params); err != nil {
 		return nil, err
 	}
+	if err := checkProtocol(params.Protocol); err != nil {
+		return nil, err
+	}
 	if err := s.checkConfig(params.Config); err != nil {
 		return nil, err
 	}
@@ -88,6 +99,19 @@ func (s *Server) call(ctx context.Context, c Caller, m message, prompter Prompte
 		c.Prompter = prompter
 	}
 	return run(ctx, s.Agent, c, m.Params)
+}
+
+// checkProtocol refuses a call in a protocol that this agent doesn't speak. A
+// client that states none means the oldest.
+func checkProtocol(stated int) error {
+	switch {
+	case stated == 0 || ProtocolMin <= stated && stated <= Protocol:
+		return nil
+	case stated > Protocol:
+		return Errorf(KindProtocol, "this program speaks protocol %d, and the running agent %d at most", stated, Protocol).WithHint(restartHint)
+	}
+	return Errorf(KindProtocol, "this program speaks protocol %d, and the running agent %d at least", stated, ProtocolMin).
+		WithHint("install a newer version of it")
 }
 
 // checkConfig refuses a call that is about another config than the agent's: its

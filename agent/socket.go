@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -29,30 +30,11 @@ const (
 // release closes the listener and then gives the lock back; call it last of
 // all. Other errors are of KindSocketPath.
 func Listen(path string) (l net.Listener, release func(), err error) {
-	if err := checkPath(path); err != nil {
-		return nil, nil, err
-	}
-	dir, err := openDirectory(filepath.Dir(path))
+	s, err := TakeSeat(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	lock, err := takeLock(dir, filepath.Base(path)+".lock")
-	if err != nil {
-		dir.Close()
-		return nil, nil, err
-	}
-	socket, err := bind(dir, path)
-	if err != nil {
-		lock.Close()
-		dir.Close()
-		return nil, nil, err
-	}
-	return socket, func() {
-		socket.Close()
-		// The file stays: a lock on a file that may be removed decides nothing.
-		lock.Close()
-		dir.Close()
-	}, nil
+	return s.Listener(), s.Leave, nil
 }
 
 // checkPath refuses paths that the system cuts off or that depend on where a
@@ -121,14 +103,26 @@ func takeLock(dir *os.Root, name string) (*os.File, error) {
 	if err != nil {
 		return nil, unsafePath(path, reason(err))
 	}
-	if err := tryLock(file); err != nil {
+	if err := lockFor(file, path); err != nil {
 		file.Close()
-		if errors.Is(err, ErrAlreadyRunning) {
-			return nil, err
-		}
-		return nil, unsafePath(path, reason(err))
+		return nil, err
 	}
 	return file, nil
+}
+
+// lockFor locks the lock file and notes in it who holds it, for people.
+func lockFor(file *os.File, path string) error {
+	err := tryLock(file)
+	if errors.Is(err, ErrAlreadyRunning) {
+		return err
+	}
+	if err != nil {
+		return unsafePath(path, reason(err))
+	}
+	if file.Truncate(0) == nil {
+		_, _ = file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	}
+	return nil
 }
 
 // bind makes the socket and listens. The caller holds the lock, so that a
@@ -178,7 +172,7 @@ type listener struct {
 func (l *listener) Close() error {
 	err := net.ErrClosed
 	l.once.Do(func() {
-		if now, statErr := l.dir.Lstat(l.name); statErr == nil && l.made != nil && os.SameFile(now, l.made) {
+		if l.isOwn() {
 			_ = l.dir.Remove(l.name)
 		}
 		err = l.UnixListener.Close()

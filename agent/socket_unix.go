@@ -126,3 +126,62 @@ func tryLock(file *os.File) error {
 		return err
 	}
 }
+
+// notListening says why a file isn't a stream socket that listens at path; ""
+// if it is.
+func notListening(file *os.File, path string) (why string) {
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return reason(err)
+	}
+	err = raw.Control(func(fd uintptr) { why = notListeningFD(int(fd), path) })
+	if err != nil {
+		return reason(err)
+	}
+	return why
+}
+
+func notListeningFD(fd int, path string) string {
+	address, err := unix.Getsockname(fd)
+	if err != nil {
+		return "is no socket: " + reason(err)
+	}
+	local, ok := address.(*unix.SockaddrUnix)
+	if !ok {
+		return "is no Unix socket"
+	}
+	if kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || kind != unix.SOCK_STREAM {
+		return "is no stream socket"
+	}
+	if listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || listens != 1 {
+		return "does not listen"
+	}
+	if filepath.Clean(local.Name) != filepath.Clean(path) {
+		return "is at " + strconv.Quote(local.Name)
+	}
+	return ""
+}
+
+// listenAgain makes this process the one that the kernel names to clients: so
+// far it is whoever has made the socket.
+func (l *listener) listenAgain() error {
+	raw, err := l.SyscallConn()
+	if err == nil {
+		var failed error
+		err = raw.Control(func(fd uintptr) { failed = unix.Listen(int(fd), unix.SOMAXCONN) })
+		err = errors.Join(err, failed)
+	}
+	if err != nil {
+		return unsafePath(l.name, reason(err))
+	}
+	return nil
+}
+
+// duplicate returns a copy of a file that programs that are run don't get.
+func duplicate(file *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), file.Name()), nil
+}

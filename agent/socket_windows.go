@@ -29,3 +29,11 @@ func tryLock(file *os.File) error {
 	}
 	return err
 }
+
+// There is no handing over on Windows: a process can't become another program.
+
+func notListening(*os.File, string) string { return "can't be taken over" }
+
+func (l *listener) listenAgain() error { return nil }
+
+func duplicate(*os.File) (*os.File, error) { return nil, errors.ErrUnsupported }

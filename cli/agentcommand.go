@@ -99,12 +99,14 @@ func (a *app) stopAgent(ctx context.Context) (bool, error) {
 		return false, stopError(err)
 	}
 	defer client.Close()
+	// What the kernel knows is who made the socket, which may be systemd.
 	pid := client.PID()
-	_, err = alive(ctx, client)
+	v, err := alive(ctx, client)
 	switch {
 	case err == nil:
+		pid = v.PID
 		_, err = client.Stop(ctx, agent.Caller{}, agent.None{})
-	case agent.KindOf(err) == agent.KindHung && pid > 0:
+	case agent.KindOf(err) == agent.KindHung && pid > 0 && !managesServices(pid):
 		return true, a.endByForce(ctx, pid)
 	}
 	if err != nil && agent.KindOf(err) != agent.KindUnreachable { // which ended by itself

@@ -154,6 +154,10 @@ func (s *scripted) Version(context.Context, agent.Caller, agent.None) (agent.Ver
 	return agent.Version{Version: "1.2.3", Protocol: 1, ProtocolMin: 1, PID: os.Getpid(), Config: "/c.yaml", Socket: "/s", StartedAt: time.Now()}, nil
 }
 
+func (s *scripted) Upgrade(context.Context, agent.Caller, agent.None) (agent.UpgradeResult, error) {
+	return agent.UpgradeResult{Reason: "the agent's program was not replaced"}, nil
+}
+
 func (s *scripted) Stop(context.Context, agent.Caller, agent.None) (agent.None, error) {
 	s.stop()
 	return agent.None{}, nil

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -69,8 +70,10 @@ func dial(ctx context.Context, p place) (*agent.Client, error) {
 // A connection is an agent that answers, and how this call is made.
 type connection struct {
 	agent.Agent
-	caller agent.Caller
-	close  func()
+	caller  agent.Caller
+	version string // of the agent
+	upgrade func(context.Context) (agent.UpgradeResult, error)
+	close   func()
 }
 
 // asking says when a person may be asked.
@@ -90,7 +93,7 @@ func (a *app) connect(ctx context.Context, ask asking) (*connection, error) {
 		return nil, err
 	}
 	a.debug("asking the agent at %s", p.socket)
-	return a.connection(ctx, ask, func(ctx context.Context) (*agent.Client, error) {
+	conn, err := a.connection(ctx, ask, func(ctx context.Context) (*agent.Client, error) {
 		client, err := dial(ctx, p)
 		if agent.KindOf(err) != agent.KindUnreachable {
 			return client, err
@@ -100,6 +103,16 @@ func (a *app) connect(ctx context.Context, ask asking) (*connection, error) {
 		}
 		return a.startAgent(ctx, p)
 	})
+	if err != nil || conn.version == a.Version {
+		return conn, err
+	}
+	r, err := conn.upgrade(ctx)
+	if err != nil {
+		conn.close()
+		return nil, err
+	}
+	a.debug("the agent's version is %s; it becomes %s", conn.version, cmp.Or(r.Version, "no other: "+r.Reason))
+	return conn, nil
 }
 
 // running is connect for commands that start no agent: nil when none runs.
@@ -122,11 +135,12 @@ func (a *app) connection(ctx context.Context, ask asking, open func(context.Cont
 		return nil, err
 	}
 	s := &steady{client, open}
-	if _, err := s.Version(ctx, agent.Caller{}, agent.None{}); err != nil {
+	v, err := s.Version(ctx, agent.Caller{}, agent.None{})
+	if err != nil {
 		s.Close()
 		return nil, err
 	}
-	c := &connection{Agent: s, close: func() { s.Close() }}
+	c := &connection{Agent: s, version: v.Version, upgrade: s.upgrade, close: func() { s.Close() }}
 	if p, ok := a.prompter(ask); ok {
 		c.caller.Prompter = p
 		c.close = func() { s.Close(); p.tty.close() }

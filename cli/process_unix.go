@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -33,3 +34,10 @@ func isOver(stat []byte) bool {
 // terminate asks a process to end; kill doesn't ask.
 func terminate(pid int) error { return syscall.Kill(pid, syscall.SIGTERM) }
 func kill(pid int) error      { return syscall.Kill(pid, syscall.SIGKILL) }
+
+// managesServices reports whether a process is one that makes sockets for
+// others, and so no agent, whatever it listens on.
+func managesServices(pid int) bool {
+	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return pid == 1 || strings.TrimSpace(string(name)) == "systemd"
+}

@@ -27,3 +27,6 @@ func kill(pid int) error {
 	}
 	return p.Kill()
 }
+
+// managesServices: Windows has nothing that makes sockets for others.
+func managesServices(int) bool { return false }

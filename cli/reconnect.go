@@ -8,9 +8,10 @@ import (
 )
 
 // A steady agent outlives the process behind it. An agent may end at any moment,
-// killed or stopped for a newer one. Calls that do no harm when they are made
+// killed, stopped, or because nobody has called for long. Calls that do no harm when they are made
 // twice are then made once more, on a connection that open makes; the others
-// fail, since what they do may be done already.
+// fail, since what they do may be done already. (A new program that takes over
+// keeps the connections.)
 type steady struct {
 	*agent.Client
 	open func(context.Context) (*agent.Client, error)
@@ -44,17 +45,50 @@ func (s *steady) Version(ctx context.Context, _ agent.Caller, _ agent.None) (age
 // twice makes a call, and makes it again when the agent ended before it answered.
 func twice[T any](ctx context.Context, s *steady, call func(*agent.Client) (T, error)) (T, error) {
 	res, err := call(s.Client)
-	if agent.KindOf(err) != agent.KindUnreachable {
+	if !ended(err) {
 		return res, err
 	}
+	if err := s.reopen(ctx); err != nil {
+		return res, err
+	}
+	return call(s.Client)
+}
+
+// reopen replaces a connection that is of no use any more.
+func (s *steady) reopen(ctx context.Context) error {
 	client, err := s.open(ctx)
 	if err != nil {
-		return res, err
+		return err
 	}
 	s.Client.Close()
 	s.Client = client
-	return call(client)
+	return nil
 }
+
+// ended reports whether a call came to nothing because its agent ended.
+func ended(err error) bool {
+	kind := agent.KindOf(err)
+	return kind == agent.KindUnreachable || kind == agent.KindShuttingDown
+}
+
+// upgrade has a new program take over from an agent of another version than this
+// one, if it was replaced: whoever has just installed it wants that one. It is no
+// matter for the call at hand if none does, unless the connection is lost for it.
+func (s *steady) upgrade(ctx context.Context) (agent.UpgradeResult, error) {
+	limited, cancel := context.WithTimeout(ctx, upgradeLimit)
+	defer cancel()
+	result, err := s.Upgrade(limited, agent.Caller{}, agent.None{})
+	switch {
+	case err == nil:
+		return result, nil
+	case ended(err), limited.Err() != nil:
+		return agent.UpgradeResult{Reason: agent.AsError(err).Message}, s.reopen(ctx)
+	}
+	return agent.UpgradeResult{Reason: agent.AsError(err).Message}, nil // it is too old to know how
+}
+
+// upgradeLimit is how long an agent may take to try out a new program.
+const upgradeLimit = 10 * time.Second
 
 // aliveLimit is how long an agent may take to say which one it is.
 const aliveLimit = 3 * time.Second

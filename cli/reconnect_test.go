@@ -77,7 +77,10 @@ func TestAgentThatEnds(t *testing.T) {
 		{"version", result{"cogtok 9.9\nagent: none is running\n", "", 0}},
 		{"agent status", result{"", "cogtok: no agent is running\ncogtok: hint: run: cogtok agent start\n", 4}},
 	} {
-		for call := 1; call <= 2; call++ {
+		for call := 1; call <= 3; call++ { // of three: version, upgrade and the one that is meant
+			if call == 3 && (strings.HasSuffix(tt.args, "status") || tt.args == "status prod" || tt.args == "version") {
+				break // these ask for no upgrade, and are through by then
+			}
 			w := newWorld(t)
 			w.write("config.yaml", goodConfig)
 			w.dyingAgent(call)
@@ -100,7 +103,7 @@ func TestStartAfterAnAgentThatEnds(t *testing.T) {
 
 // What may have been done is not done twice.
 func TestAgentThatEndsInACallWithEffects(t *testing.T) {
-	for args, call := range map[string]int{"login prod --password-stdin": 2, "secret set prod password": 2, "logout prod": 2} {
+	for args, call := range map[string]int{"login prod --password-stdin": 3, "secret set prod password": 3, "logout prod": 3} {
 		w := newWorld(t)
 		w.write("config.yaml", goodConfig)
 		w.stdin = marker
@@ -159,5 +162,26 @@ func TestTimeoutOfHungAgent(t *testing.T) {
 	r := w.run("token", "--timeout", "1m")
 	if took := time.Since(begin); r.code != 4 || took > aliveLimit+time.Second {
 		t.Errorf("after %s: %s", took, r)
+	}
+}
+
+// The agent that the thin client met was about to end: the next one is asked.
+func TestAgentThatToldTheThinClientThatItEnds(t *testing.T) {
+	w := newWorld(t)
+	w.write("config.yaml", goodConfig)
+	w.expect(result{"eyJ.id.sig\n", "", 0}, "token", "prod",
+		`--agent-error={"code":6,"message":"the agent is shutting down","data":{"kind":"shutting_down","retryable":true}}`)
+	w.stopAgent()
+}
+
+// An agent that says that it is ready and ends, again and again, is given up.
+func TestAgentThatEndsAtEachStart(t *testing.T) {
+	w := newWorld(t)
+	w.write("config.yaml", goodConfig)
+	w.write("conduct", "mute")
+	begin := time.Now()
+	w.expect(result{"", "cogtok: the agent was started 6 times and ended at once each time\ncogtok: hint: see: cogtok agent log\n", 4}, "token")
+	if took := time.Since(begin); took > startLimit {
+		t.Errorf("it took %s", took)
 	}
 }

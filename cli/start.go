@@ -35,12 +35,15 @@ import (
 // it died; its log may tell why.
 //
 // After "busy" the client goes on dialing: the holder of the lock is either
-// about to listen, or about to end, in which case a start is tried again.
+// about to listen, or about to end, in which case a start is tried again. After
+// "ok", too: somebody may have killed the new agent. But one that ends again and
+// again is given up. (One that crashes says so itself: cmd/cogtokd/crashes.go.)
 const (
 	startLimit   = 5 * time.Second
 	firstBackOff = time.Millisecond
 	maxBackOff   = 100 * time.Millisecond
 	startAgain   = 250 * time.Millisecond // after "busy"
+	maxLives     = 5                      // of agents that a client starts
 )
 
 // keptVariables says which variables an agent gets from the client that
@@ -96,18 +99,26 @@ func (a *app) startAgent(ctx context.Context, place place) (*agent.Client, error
 	}
 	limited, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	started := time.Time{}
+	started, lives := time.Time{}, 0
 	for wait := firstBackOff; ; wait = min(2*wait, maxBackOff) {
 		if time.Since(started) >= startAgain {
 			started = time.Now()
 			a.debug("starting %s", program)
-			if err := spawn(limited, program, place.arguments()); err != nil {
+			isNew, err := spawn(limited, program, place.arguments())
+			if err != nil {
 				return nil, startError(ctx, limited, err)
+			}
+			if isNew {
+				lives++
 			}
 		}
 		client, err := dial(limited, place)
 		if agent.KindOf(err) != agent.KindUnreachable && limited.Err() == nil {
 			return client, err
+		}
+		if lives > maxLives {
+			return nil, agent.Errorf(agent.KindUnreachable, "the agent was started %d times and ended at once each time", lives).
+				WithHint("see: cogtok agent log")
 		}
 		select {
 		case <-limited.Done():
@@ -139,20 +150,20 @@ func startError(ctx, limited context.Context, err error) error {
 var errAgentDied = errors.New("it ended at once")
 
 // readReady reads what a new agent says at the ready pipe. Both ok and busy
-// are nil: whoever holds the lock will be there.
-func readReady(r io.Reader) error {
+// are no error: whoever holds the lock will be there. isNew says which it was.
+func readReady(r io.Reader) (isNew bool, err error) {
 	lines := bufio.NewScanner(io.LimitReader(r, 8<<10))
 	if !lines.Scan() {
-		return errAgentDied
+		return false, errAgentDied
 	}
 	first := lines.Text()
 	if first == "ok" || first == "busy" {
-		return nil
+		return first == "ok", nil
 	}
 	about, message, ok := strings.Cut(first, ": ")
 	kind, isError := strings.CutPrefix(about, "error ")
 	if !ok || !isError {
-		return errAgentDied
+		return false, errAgentDied
 	}
 	said := agent.Errorf(agent.Kind(kind), "%s", message)
 	if lines.Scan() {
@@ -160,5 +171,5 @@ func readReady(r io.Reader) error {
 			said = said.WithHint("%s", hint)
 		}
 	}
-	return said
+	return false, said
 }

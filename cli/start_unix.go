@@ -14,10 +14,10 @@ import (
 func sameVariable(a, b string) bool { return a == b }
 
 // spawn runs program as an agent and waits for what it says at the ready pipe.
-func spawn(ctx context.Context, program string, args []string) error {
+func spawn(ctx context.Context, program string, args []string) (isNew bool, err error) {
 	ready, write, err := os.Pipe()
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer ready.Close()
 	keepDescriptors()
@@ -31,7 +31,7 @@ func spawn(ctx context.Context, program string, args []string) error {
 	syscall.Umask(mask)
 	write.Close()
 	if err != nil {
-		return err
+		return false, err
 	}
 	go cmd.Wait() // so that one that ends leaves no zombie while this runs
 	stop := context.AfterFunc(ctx, func() { ready.SetReadDeadline(time.Unix(1, 0)) })

@@ -14,7 +14,7 @@ func sameVariable(a, b string) bool { return strings.EqualFold(a, b) }
 
 // spawn runs program as an agent. Windows passes no extra descriptors; the
 // caller finds out by dialing.
-func spawn(_ context.Context, program string, args []string) error {
+func spawn(_ context.Context, program string, args []string) (isNew bool, err error) {
 	cmd := exec.Command(program, args...)
 	cmd.Dir = os.Getenv("SYSTEMROOT")
 	cmd.Env = agentEnvironment(os.Environ())
@@ -22,7 +22,7 @@ func spawn(_ context.Context, program string, args []string) error {
 		CreationFlags: windows.DETACHED_PROCESS | windows.CREATE_NEW_PROCESS_GROUP,
 	}
 	if err := cmd.Start(); err != nil {
-		return err
+		return false, err
 	}
-	return cmd.Process.Release()
+	return false, cmd.Process.Release()
 }

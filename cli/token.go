@@ -74,8 +74,9 @@ func (a *app) token(cmd *cobra.Command, profile string, f tokenFlags) error {
 	if err := oneOf(cmd, "shell", f.shell, shellNames()); err != nil {
 		return err
 	}
-	if f.answered != "" {
-		return a.answered(agent.ParseError([]byte(f.answered)))
+	// An agent that ends has a successor, which may know better.
+	if e := agent.ParseError([]byte(f.answered)); f.answered != "" && !ended(e) {
+		return a.answered(e)
 	}
 	format, _ := findFormat(f.output)
 	shell, _ := findShell(f.shell)

@@ -32,6 +32,9 @@ type Config struct {
 	Version agent.Version
 	// Stop ends the agent after the calls in flight; it doesn't wait for that.
 	Stop func()
+	// Upgrade looks for a newer program and has it take over after the calls in
+	// flight; nil: none can.
+	Upgrade func(context.Context) agent.UpgradeResult
 	// Renewed is called when tokens have come in; nil: nobody wants to know.
 	Renewed func()
 	// Logf writes a line to the log; nil: no log. It is given no secret.

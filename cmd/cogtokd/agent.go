@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -35,23 +34,50 @@ func runAgent(args []string) int {
 	if err := os.Chdir(root()); err != nil {
 		return ready.failed(agent.Errorf(agent.KindInternal, "can't go to %s: %v", root(), err))
 	}
-	listener, release, err := agent.Listen(f.socket)
+	stateDir := filepath.Join(xdg.StateHome, "cogtok")
+	log := openLog(stateDir)
+	defer log.close()
+	seat, before, err := takeSeat(f, log)
 	if errors.Is(err, agent.ErrAlreadyRunning) {
 		return ready.busy()
 	}
 	if err != nil {
 		return ready.failed(err)
 	}
-	defer release() // last of all: the next agent must find what this one has stored
-	serve(f, listener, ready)
+	defer seat.Leave() // last of all: the next agent must find what this one has stored
+	if err := checkCrashes(stateDir, log.path); err != nil {
+		return ready.failed(err)
+	}
+	serve(f, stateDir, log, seat, before, ready)
 	return 0
 }
 
+// takeSeat makes this process the agent of its socket: the one that a
+// predecessor has left it, or that systemd has made, or one of its own. before
+// is what else a predecessor has left; nil: there was none.
+func takeSeat(f flags, log *logbook) (_ *agent.Seat, before *inheritance, err error) {
+	if f.takeOver >= 0 {
+		seat, before, err := inherit(f)
+		if err == nil {
+			return seat, before, nil
+		}
+		log.printf("what the predecessor has left is of no use, and this is a start as any: %v", err)
+		closeInherited()
+	}
+	socket, err := handedSocket()
+	if err != nil {
+		return nil, nil, err
+	}
+	if socket != nil {
+		seat, err := agent.TakeSeatAt(f.socket, socket)
+		return seat, nil, err
+	}
+	seat, err := agent.TakeSeat(f.socket)
+	return seat, nil, err
+}
+
 // serve answers until it is told to stop.
-func serve(f flags, listener net.Listener, ready *readyPipe) {
-	stateDir := filepath.Join(xdg.StateHome, "cogtok")
-	log := openLog(stateDir)
-	defer log.close()
+func serve(f flags, stateDir string, log *logbook, seat *agent.Seat, before *inheritance, ready *readyPipe) {
 	ctx, stop := stopOnSignal(context.Background())
 	defer stop()
 
@@ -59,6 +85,8 @@ func serve(f flags, listener net.Listener, ready *readyPipe) {
 	defer idle.end()
 	memory := newMemory()
 	defer memory.end()
+	upgrades := newUpgrader(log, stop)
+	started, takeovers := before.since()
 	keeper := session.New(session.Config{
 		Load:     func() (profiles.Config, error) { return profiles.Load(f.config) },
 		Path:     f.config,
@@ -67,27 +95,27 @@ func serve(f flags, listener net.Listener, ready *readyPipe) {
 		StateDir: stateDir,
 		Clock:    session.SystemClock(),
 		Stop:     stop,
+		Upgrade:  upgrades.ask,
 		Renewed:  memory.used,
 		Logf:     log.printf,
 		Version: agent.Version{
-			Version: programVersion(), Protocol: agent.Protocol, ProtocolMin: agent.Protocol,
-			PID: os.Getpid(), StartedAt: time.Now().UTC().Truncate(time.Second),
+			Version: programVersion(), Protocol: agent.Protocol, ProtocolMin: agent.ProtocolMin,
+			PID: os.Getpid(), StartedAt: started, Takeovers: takeovers,
 			Config: f.config, Socket: f.socket, Log: log.path,
 		},
 	})
-	reloadOnSignal(ctx, keeper, log)
+	hangUps := reloadOnSignal(ctx, keeper, log)
 	server := &agent.Server{
-		Agent:     &watched{Agent: keeper, log: log, idle: idle, memory: memory, limit: keeper.IdleExit},
+		Agent:     &watched{Agent: keeper, log: log, idle: idle, memory: memory, upgrades: upgrades, limit: keeper.IdleExit},
 		Config:    f.config,
 		AllowRoot: keeper.AllowRoot,
 		Logf:      log.printf,
 	}
 	idle.begin(keeper.IdleExit())
 	log.printf("cogtokd %s serves %s", programVersion(), f.socket)
+	before.hand(keeper, server, log)
 	ready.ok()
-	if err := server.Serve(ctx, listener); err != nil {
-		log.printf("accepting connections: %v", err)
-	}
+	upgrades.serve(ctx, &estate{flags: f, seat: seat, server: server, keeper: keeper, hangUps: hangUps, started: started, takeovers: takeovers})
 	closing, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	keeper.Close(closing)

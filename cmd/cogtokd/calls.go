@@ -12,10 +12,11 @@ import (
 // A watched agent is an agent.Agent whose calls are logged and counted.
 type watched struct {
 	agent.Agent
-	log    *logbook
-	idle   *idleness
-	memory *memory
-	limit  func() time.Duration // how long the agent may be idle; 0: for ever
+	log      *logbook
+	idle     *idleness
+	memory   *memory
+	upgrades *upgrader
+	limit    func() time.Duration // how long the agent may be idle; 0: for ever
 }
 
 // call makes a call of the agent inside.
@@ -24,7 +25,13 @@ func call[Req, Res any](w *watched, method string, profile func(Req) string, do 
 		if w.idle.enter() > burst {
 			w.memory.used()
 		}
-		defer func() { w.idle.leave(w.limit()) }()
+		defer func() {
+			w.idle.leave(w.limit())
+			w.upgrades.look()
+		}()
+		if c.Prompter != nil {
+			c.Prompter = w.upgrades.counting(c.Prompter)
+		}
 		res, err := do(ctx, c, r)
 		w.note(method, profile(r), c.PID, err)
 		return res, err

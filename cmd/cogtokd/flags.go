@@ -16,6 +16,7 @@ const usage = `Cogtokd is cogtok's agent. The commands of cogtok start it when t
 
 Usage: cogtokd [--socket PATH] [--config PATH] [--ready-fd N]
        cogtokd --version
+       cogtokd --self-test       say whether this program can take over from an agent
        cogtokd cli COMMAND…      the full client, see: cogtok help
 
 `
@@ -25,6 +26,8 @@ type flags struct {
 	socket  string
 	config  string
 	readyFD int // where to say that the agent is ready; -1: nowhere
+	// takeOver is what a predecessor has left; -1: there was none.
+	takeOver int
 }
 
 // parseFlags returns the flags. When ok is false there is nothing more to do
@@ -38,6 +41,8 @@ func parseFlags(args []string) (f flags, status int, ok bool) {
 	set.StringVar(&f.socket, "socket", environment("COGTOK_SOCKET", socketpath.Default()), "the `path` of the socket")
 	set.StringVar(&f.config, "config", environment("COGTOK_CONFIG", profiles.DefaultPath()), "the `path` of the config")
 	set.IntVar(&f.readyFD, "ready-fd", -1, "the `number` of a descriptor where to say that the agent is ready")
+	set.IntVar(&f.takeOver, "take-over", -1, "the `number` of a descriptor that the agent had that becomes this one")
+	selfTest := set.Bool("self-test", false, "say that this program runs, and can take over from an agent")
 	showVersion := set.Bool("version", false, "print the version")
 	switch err := set.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -46,6 +51,9 @@ func parseFlags(args []string) (f flags, status int, ok bool) {
 		return f, int(agent.CodeUsage), false
 	case *showVersion:
 		fmt.Println("cogtokd", programVersion())
+		return f, 0, false
+	case *selfTest:
+		fmt.Println(fitness())
 		return f, 0, false
 	case set.NArg() > 0:
 		complain(agent.Errorf(agent.KindUsage, "unknown argument %q", set.Arg(0)).WithHint("run: cogtokd --help"))

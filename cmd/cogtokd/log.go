@@ -47,7 +47,7 @@ func openLog(stateDir string) *logbook {
 	if os.Getenv("COGTOK_LOG") == "debug" {
 		level = slog.LevelDebug
 	}
-	catchCrash(filepath.Join(stateDir, "agent-crash.log"))
+	catchCrash(crashLog(stateDir))
 	return &logbook{
 		path: path, file: file,
 		Logger: slog.New(slog.NewTextHandler(file, &slog.HandlerOptions{Level: level})),

@@ -11,10 +11,19 @@ import (
 	"github.com/cogtok/cogtok/agent"
 )
 
+// hangUps is where SIGHUPs come in.
+type hangUps chan os.Signal
+
+// ignore has SIGHUP ignored, which a new program goes on with until it
+// listens for it itself.
+func (h hangUps) ignore() { signal.Ignore(syscall.SIGHUP) }
+
+func (h hangUps) listen() { signal.Notify(h, syscall.SIGHUP) }
+
 // reloadOnSignal reads the config again at each SIGHUP, until ctx ends.
-func reloadOnSignal(ctx context.Context, a agent.Agent, log *logbook) {
-	hangUps := make(chan os.Signal, 1)
-	signal.Notify(hangUps, syscall.SIGHUP)
+func reloadOnSignal(ctx context.Context, a agent.Agent, log *logbook) hangUps {
+	hangUps := make(hangUps, 1)
+	hangUps.listen()
 	go func() {
 		defer signal.Stop(hangUps)
 		for {
@@ -28,4 +37,5 @@ func reloadOnSignal(ctx context.Context, a agent.Agent, log *logbook) {
 			}
 		}
 	}()
+	return hangUps
 }
