@@ -16,6 +16,9 @@ import (
 // hold three tokens of some kilobytes.
 const maxResponse = 1 << 20
 
+// idleTimeout is how long a connection is kept that isn't used.
+const idleTimeout = 30 * time.Second
+
 // errTooLong means that an answer is longer than maxResponse.
 var errTooLong = errors.New("the answer is too long")
 
@@ -31,7 +34,7 @@ func newHTTPClient(roots *x509.CertPool) *http.Client {
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 			ForceAttemptHTTP2:      true,
 			MaxIdleConnsPerHost:    2,
-			IdleConnTimeout:        30 * time.Second,
+			IdleConnTimeout:        idleTimeout,
 			MaxResponseHeaderBytes: 64 << 10,
 			DisableCompression:     true, // else a short answer could unpack to a long one
 		}},
@@ -42,6 +45,13 @@ func newHTTPClient(roots *x509.CertPool) *http.Client {
 // guardedTransport bounds the answers and marks the failures where nothing of
 // the request has left.
 type guardedTransport struct{ next http.RoundTripper }
+
+// CloseIdleConnections is what http.Client.CloseIdleConnections looks for.
+func (t guardedTransport) CloseIdleConnections() {
+	if next, ok := t.next.(interface{ CloseIdleConnections() }); ok {
+		next.CloseIdleConnections()
+	}
+}
 
 func (t guardedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	var connected atomic.Bool
