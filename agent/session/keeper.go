@@ -201,11 +201,13 @@ const maxScopedSessions = 64
 func sessionKey(p profiles.Profile) string { return p.Store + "\n" + p.SessionID() }
 
 // endPauses lets every session ask Cognito again at once: something has
-// changed that may have been the reason of a failure.
+// changed that may have been the reason of a failure. What a server asked for
+// stays.
 func (k *Keeper) endPauses() {
 	for _, s := range k.allSessions() {
 		s.mu.Lock()
-		s.pause = pause{}
+		s.pause.end()
+		s.signInPause.end()
 		s.mu.Unlock()
 	}
 }

@@ -87,6 +87,10 @@ func (s *session) signInAgain(ctx context.Context, c agent.Caller, p profiles.Pr
 			s.mu.Unlock()
 			return why
 		}
+		if !s.signInPause.over(s.keeper.now(), true) {
+			defer s.mu.Unlock()
+			return s.signInPause.err
+		}
 		try, leave := s.startSigningIn(ctx, c, p, false, agent.LoginRequest{})
 		s.mu.Unlock()
 		defer leave()

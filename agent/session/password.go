@@ -146,6 +146,12 @@ func (t *signIn) keepChanged(ctx context.Context, changed agent.Secret) {
 	t.mu.Unlock()
 }
 
+// paced reports whether a sign-in that failed may be repeated by the next
+// request: nobody was judged, so no count would stop that.
+func paced(err error) bool {
+	return err != nil && (agent.AsError(err).Retryable() || errors.As(err, new(NotSent)) || outcomeOf(err) == unjudged)
+}
+
 // outcomeOf tells from a sign-in's error whether the password was wrong. What
 // can't be told counts as unanswered.
 func outcomeOf(err error) outcome {

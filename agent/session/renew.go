@@ -24,7 +24,7 @@ func (s *session) renew(ctx context.Context, p profiles.Profile, kind string, se
 	}
 	j := s.renewing
 	if j == nil {
-		if !s.pause.over(s.keeper.now()) {
+		if now := s.keeper.now(); !s.pause.over(now, !seen.lives(now, 0)) {
 			defer s.mu.Unlock()
 			return s.pause.err
 		}
@@ -113,7 +113,7 @@ func (s *session) refresh(ctx context.Context, p profiles.Profile, r record, log
 		k.noteClientSecret(err)
 		return err
 	}
-	a, err := accept(p, g, r.Subject, asked)
+	a, err := accept(p, g, r.Subject, asked, k.now())
 	if err != nil {
 		return err
 	}

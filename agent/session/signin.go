@@ -50,6 +50,9 @@ func (s *session) startSigningIn(ctx context.Context, c agent.Caller, p profiles
 		if err != nil && err != errNoPassword && ctx.Err() == nil {
 			s.problem = err
 		}
+		if paced(err) {
+			s.signInPause.note(s.keeper.now(), err)
+		}
 		s.mu.Unlock()
 		try.job.finish(err)
 	})
@@ -87,7 +90,7 @@ func (t *signIn) run(ctx context.Context) error {
 // keep stores the outcome and publishes it.
 func (t *signIn) keep(ctx context.Context, in SignedIn) error {
 	s, g := t.session, in.Grant
-	a, err := accept(t.profile, g, "", t.lastAsked())
+	a, err := accept(t.profile, g, "", t.lastAsked(), s.keeper.now())
 	if err != nil {
 		return err
 	}
@@ -111,7 +114,7 @@ func (t *signIn) keep(ctx context.Context, in SignedIn) error {
 	}
 	s.mu.Lock()
 	s.signIns++
-	s.pause = pause{}
+	s.pause, s.signInPause = pause{}, pause{}
 	s.mu.Unlock()
 	s.publish(r, a, saved)
 	s.keeper.cfg.Logf("session: profile %s: signed in", t.profile.Name)
