@@ -72,10 +72,9 @@ var (
 // reserve counts a try of a version of a stored password before it is made. A
 // password that was refused is never tried again. person says that a person
 // is behind this very try; all others are limited to one try for a version
-// and two for a user in 15 minutes.
-func (g *guard) reserve(user, version string, person bool) error {
-	return g.change(func(f *guardFile) error {
-		u := f.user(user)
+// and two for a user in 15 minutes. users are the names of the one user.
+func (g *guard) reserve(users []string, version string, person bool) error {
+	return g.each(users, func(f *guardFile, u *userTries) error {
 		if slices.Contains(u.Refused, version) {
 			return errRefusedBefore
 		}
@@ -90,6 +89,22 @@ func (g *guard) reserve(user, version string, person bool) error {
 			return errTooManyTries
 		}
 		u.Tries = append(u.Tries, passwordTry{At: g.wall().UTC(), Version: version})
+		return nil
+	})
+}
+
+// each changes what stands under all names of a user, or nothing.
+func (g *guard) each(users []string, do func(*guardFile, *userTries) error) error {
+	return g.change(func(f *guardFile) error {
+		for _, user := range users {
+			u := f.user(user)
+			if err := do(f, u); err != nil {
+				return err
+			}
+			if len(u.Tries) == 0 && len(u.Refused) == 0 {
+				delete(f.Users, user)
+			}
+		}
 		return nil
 	})
 }
@@ -109,12 +124,11 @@ const (
 )
 
 // settle notes what came of a try that was reserved.
-func (g *guard) settle(user, version string, o outcome) error {
+func (g *guard) settle(users []string, version string, o outcome) error {
 	if o == unanswered {
 		return nil
 	}
-	return g.change(func(f *guardFile) error {
-		u := f.user(user)
+	return g.each(users, func(_ *guardFile, u *userTries) error {
 		switch o {
 		case succeeded:
 			u.Tries = nil
@@ -127,9 +141,6 @@ func (g *guard) settle(user, version string, o outcome) error {
 				u.Tries = slices.Delete(u.Tries, i, i+1)
 			}
 		}
-		if len(u.Tries) == 0 && len(u.Refused) == 0 {
-			delete(f.Users, user)
-		}
 		return nil
 	})
 }
@@ -141,14 +152,12 @@ func without(list []string, s string) []string {
 // letTry notes that a person has given this password to the store: though
 // it may be the one that was refused before, it is to be tried once. The tries
 // of the last minutes stay counted for the user.
-func (g *guard) letTry(user, version string) error {
-	return g.change(func(f *guardFile) error {
-		if u := f.Users[user]; u != nil {
-			u.Refused = without(u.Refused, version)
-			for i := range u.Tries {
-				if u.Tries[i].Version == version {
-					u.Tries[i].Version = ""
-				}
+func (g *guard) letTry(users []string, version string) error {
+	return g.each(users, func(_ *guardFile, u *userTries) error {
+		u.Refused = without(u.Refused, version)
+		for i := range u.Tries {
+			if u.Tries[i].Version == version {
+				u.Tries[i].Version = ""
 			}
 		}
 		return nil
@@ -157,12 +166,10 @@ func (g *guard) letTry(user, version string) error {
 
 // letTryAll lets the user's passwords be tried that failed for another reason
 // than their own, as far as the window has room.
-func (g *guard) letTryAll(user string) error {
-	return g.change(func(f *guardFile) error {
-		if u := f.Users[user]; u != nil {
-			for i := range u.Tries {
-				u.Tries[i].Version = ""
-			}
+func (g *guard) letTryAll(users []string) error {
+	return g.each(users, func(_ *guardFile, u *userTries) error {
+		for i := range u.Tries {
+			u.Tries[i].Version = ""
 		}
 		return nil
 	})

@@ -83,7 +83,7 @@ func (t *signIn) storedPassword(ctx context.Context) (agent.Secret, error) {
 	if u.version, err = k.passwordVersion(ctx, t.profile, u.secret); err != nil {
 		return agent.Secret{}, err
 	}
-	if err := k.guard.reserve(userKey(t.profile), u.version, t.job.person && t.job.canAsk); err != nil {
+	if err := k.guard.reserve(t.users, u.version, t.job.person && t.job.canAsk); err != nil {
 		return agent.Secret{}, t.notTried(err)
 	}
 	return t.use(ctx, u)
@@ -112,14 +112,19 @@ func (t *signIn) settle(ctx context.Context, in SignedIn, err error) {
 	u := t.password
 	t.mu.Unlock()
 	k := t.session.keeper
+	came, kind := outcomeOf(err), agent.KindOf(err)
+	if badCode := kind == agent.KindCodeWrong || kind == agent.KindCodeExpired; badCode && !t.job.canAsk {
+		came = unanswered // Cognito counts it against the user, and nobody stands behind it
+	}
+	// First what keeps it from being done again, so that no crash in between
+	// gives another try.
+	if kind == agent.KindPromptNeeded || came == unanswered && kind == agent.KindCodeWrong {
+		t.session.setNeedsPerson(ctx, true)
+	}
 	if u.version != "" {
-		if e := k.guard.settle(userKey(t.profile), u.version, outcomeOf(err)); e != nil {
+		if e := k.guard.settle(t.users, u.version, came); e != nil {
 			k.cfg.Logf("session: noting what came of a sign-in: %v", e)
 		}
-	}
-	switch kind := agent.KindOf(err); {
-	case kind == agent.KindPromptNeeded, kind == agent.KindCodeWrong && !t.job.canAsk:
-		t.session.setNeedsPerson(ctx, true)
 	}
 	if !in.NewPassword.Empty() {
 		t.keepChanged(ctx, in.NewPassword)

@@ -35,12 +35,11 @@ func (k *Keeper) SetSecret(ctx context.Context, c agent.Caller, r agent.SetSecre
 	switch r.Kind {
 	case agent.SecretTOTPSeed:
 		k.session(p).setNeedsPerson(ctx, false)
+		k.letTryAll(ctx, p)
 	case agent.SecretPassword:
 		err = k.letTry(ctx, p, r.Value)
 	case agent.SecretClientSecret: // the want of which may be why a sign-in failed
-		if e := k.guard.letTryAll(userKey(p)); e != nil {
-			k.cfg.Logf("session: noting a new client secret: %v", e)
-		}
+		k.letTryAll(ctx, p)
 	}
 	return agent.None{}, named(p, err)
 }
@@ -51,10 +50,18 @@ func (k *Keeper) letTry(ctx context.Context, p profiles.Profile, password agent.
 	if err != nil {
 		return err
 	}
-	if err := k.guard.letTry(userKey(p), version); err != nil {
+	if err := k.guard.letTry(userKeys(p, k.session(p).knownAs(ctx)), version); err != nil {
 		k.cfg.Logf("session: noting a new password: %v", err)
 	}
 	return nil
+}
+
+// letTryAll lets sign-ins be tried that failed for want of what a person has
+// just stored.
+func (k *Keeper) letTryAll(ctx context.Context, p profiles.Profile) {
+	if err := k.guard.letTryAll(userKeys(p, k.session(p).knownAs(ctx))); err != nil {
+		k.cfg.Logf("session: noting a new secret: %v", err)
+	}
 }
 
 // DeleteSecret implements agent.Agent.

@@ -21,6 +21,7 @@ type signIn struct {
 	given   agent.Secret // the password that came with the request
 	reset   bool         // the password is to be set anew first
 	logouts int          // session.logouts at the start
+	users   []string     // the names that the tries are counted under
 
 	mu       sync.Mutex
 	asked    instant // when the last answer came, or when it began
@@ -71,7 +72,9 @@ func (t *signIn) run(ctx context.Context) error {
 		return err
 	}
 	devices := devicesOf{k, t.profile}
-	login := Login{ClientSecret: secret, Password: t.findPassword, Code: t.findCode, Devices: devices, KnownAs: devices.knownAs(ctx), Reset: t.reset}
+	known := devices.knownAs(ctx)
+	t.users = userKeys(t.profile, t.session.knownAs(ctx), known)
+	login := Login{ClientSecret: secret, Password: t.findPassword, Code: t.findCode, Devices: devices, KnownAs: known, Reset: t.reset}
 	if t.job.canAsk {
 		login.Prompter = t
 	}

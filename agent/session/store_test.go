@@ -18,10 +18,11 @@ import (
 // A troubled store has troubles that the one inside doesn't have.
 type troubled struct {
 	store.Store
-	mu     sync.Mutex
-	stuck  bool  // calls wait for their context
-	broken error // calls fail
-	onPut  func(name string)
+	mu       sync.Mutex
+	stuck    bool  // calls wait for their context
+	broken   error // calls fail
+	onlyRead bool
+	onPut    func(name string)
 }
 
 func (s *troubled) trouble(ctx context.Context) error {
@@ -51,6 +52,9 @@ func (s *troubled) Get(ctx context.Context, name string) ([]byte, error) {
 func (s *troubled) Put(ctx context.Context, name string, value []byte) error {
 	if err := s.trouble(ctx); err != nil {
 		return err
+	}
+	if s.onlyRead {
+		return &store.UnavailableError{Reason: "it is read-only"}
 	}
 	if s.onPut != nil {
 		s.onPut(name)
