@@ -207,6 +207,29 @@ const guardTimeout = time.Second
 // change changes the file and writes it. When do fails nothing is written, and
 // what can't be read or written is an error: then nothing is to be tried.
 func (g *guard) change(do func(*guardFile) error) error {
+	limit := time.NewTimer(storeTimeout)
+	defer limit.Stop()
+	select {
+	case g.turn <- struct{}{}:
+	case <-limit.C:
+		return fmt.Errorf("%s is being written by others", g.path)
+	}
+	done := make(chan error, 1)
+	go func() { // a disk that hangs holds nobody up
+		err := g.changeNow(do)
+		<-g.turn
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-limit.C:
+		return fmt.Errorf("%s: the disk doesn't answer", g.path)
+	}
+}
+
+// changeNow is change for who has the turn in this agent.
+func (g *guard) changeNow(do func(*guardFile) error) error {
 	unlock, err := g.lock()
 	if err != nil {
 		return err
@@ -233,25 +256,15 @@ func (g *guard) change(do func(*guardFile) error) error {
 	return writeFile(g.path, after)
 }
 
-// lock makes this agent the only one that changes the file, and the caller the
-// only one in it.
+// lock makes this agent the only one that changes the file.
 func (g *guard) lock() (unlock func(), err error) {
-	select {
-	case g.turn <- struct{}{}:
-	case <-time.After(storeTimeout):
-		return nil, fmt.Errorf("%s is being written by others", g.path)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), guardTimeout)
 	defer cancel()
 	file := flock.New(g.path+".lock", flock.SetPermissions(0o600))
 	if _, err := file.TryLockContext(ctx, 10*time.Millisecond); err != nil {
-		<-g.turn
 		return nil, fmt.Errorf("locking %s: %w", file.Path(), err)
 	}
-	return func() {
-		_ = file.Close()
-		<-g.turn
-	}, nil
+	return func() { _ = file.Close() }, nil
 }
 
 // maxGuardFile is far above what some thousand users take, in bytes.

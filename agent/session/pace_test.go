@@ -164,3 +164,32 @@ func TestGoodTokenIsServed(t *testing.T) {
 		})
 	}
 }
+
+// What may have been lost is asked for again for a minute, and no longer.
+func TestFindingWhatIsLostEnds(t *testing.T) {
+	for _, tt := range []struct {
+		err         error
+		least, most int
+	}{
+		{agent.Errorf(agent.KindNetwork, "cut"), 4, 8},
+		{agent.Errorf(agent.KindService, "HTTP 504"), 4, 8},
+		{NotSent{agent.Errorf(agent.KindNetwork, "connection refused")}, 1, 1},
+		{agent.Errorf(agent.KindThrottled, "too many"), 1, 1},
+		{&agent.Error{Code: agent.CodeTemporary, Kind: agent.KindService, Message: "later", RetryAfter: time.Second}, 1, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.pool.rotate = true
+			r.start()
+			r.login(agent.Caller{})
+			r.pool.set(func() { r.pool.fail = tt.err })
+			if _, err := r.token(agent.Caller{}, agent.TokenRequest{Force: true}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Hour)
+			if _, n := r.pool.counts(); n < tt.least || n > tt.most {
+				t.Errorf("%v: asked %d times", tt.err, n)
+			}
+		})
+	}
+}

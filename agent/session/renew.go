@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -52,11 +53,51 @@ func (s *session) startRenewing(p profiles.Profile) *job {
 			if s.problem = err; agent.KindOf(err) == agent.KindLoginRequired {
 				s.problem = nil // the record tells why
 			}
+			if mayBeLost(err) {
+				s.startFindingLost(p)
+			}
 		}
 		s.mu.Unlock()
 		j.finish(err)
 	})
 	return j
+}
+
+// mayBeLost reports whether Cognito may have done what was asked for, though no
+// answer says so.
+func mayBeLost(err error) bool {
+	e := agent.AsError(err)
+	return e != nil && (e.Kind == agent.KindNetwork || e.Kind == agent.KindService) && e.RetryAfter == 0 && !errors.As(err, new(NotSent))
+}
+
+// longestGrace is the longest time for which Cognito takes a refresh token that
+// it has exchanged for another already (RetryGracePeriodSeconds).
+const longestGrace = time.Minute
+
+// startFindingLost asks again, at the pace of the pauses, for what may have been
+// lost: after the time of grace it would be the end of the session, and the next
+// request for a token may come much later. mu is held.
+func (s *session) startFindingLost(p profiles.Profile) {
+	if s.finding || !p.HasUser() {
+		return
+	}
+	s.finding = true
+	began := s.keeper.now()
+	s.keeper.spawn(func() {
+		for s.keeper.sleep(time.Second) && s.keeper.now().since(began) < longestGrace && s.stillLost() {
+			_ = s.renew(s.keeper.ctx, p, agent.TypeAccess, s.token(agent.TypeAccess))
+		}
+		s.mu.Lock()
+		s.finding = false
+		s.mu.Unlock()
+	})
+}
+
+// stillLost reports whether the last try to renew ended in the same way.
+func (s *session) stillLost() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pause.err != nil && mayBeLost(s.pause.err)
 }
 
 // renewOnce has the turn while it renews.

@@ -36,6 +36,7 @@ type session struct {
 	signIns   int             // how often it was signed in
 	renewing  *job            // nil: nobody renews
 	stopRenew context.CancelFunc
+	finding   bool  // findLost is under way
 	signingIn *job  // nil: nobody signs in
 	pause     pause // of renewing
 	// signInPause is of the sign-ins that no person has asked for.

@@ -181,6 +181,39 @@ func TestStuckStore(t *testing.T) {
 	})
 }
 
+// A store that doesn't even look at its context, as a disk that hangs.
+func TestDiskThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		gate := make(chan struct{})
+		s := r.sessions()
+		r.vault.Sessions = store.Bound(s, 4*time.Second, "the file x")
+		r.pool.rotate = true
+		k := r.start()
+		r.login(agent.Caller{})
+		time.Sleep(2 * time.Hour)
+		s.onPut = func(string) { <-gate }
+		for range 3 {
+			began := time.Now()
+			if _, err := r.token(agent.Caller{}, agent.TokenRequest{}); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took > 3200*time.Millisecond {
+				t.Errorf("took %v", took)
+			}
+			time.Sleep(time.Hour)
+		}
+		if st, _ := k.Status(t.Context(), agent.Caller{}, agent.StatusRequest{}); !st.Profiles[0].Unpersisted {
+			t.Errorf("status %+v", st)
+		}
+		close(gate)
+		time.Sleep(2 * time.Minute)
+		if !r.pool.valid[r.storedRefreshToken()] {
+			t.Error("the newest refresh token was not stored")
+		}
+	})
+}
+
 func TestUnsavedIsSavedAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -125,6 +126,18 @@ func writeNew(path string, data []byte) error {
 	}
 	return errors.Join(err, f.Close())
 }
+
+// readBack makes sure that what was written is what is read from now on: a
+// network's file system may say yes to what it doesn't keep.
+func readBack(path string, data []byte) error {
+	kept, _, err := readFile(path)
+	if err == nil && !bytes.Equal(kept, data) {
+		err = unavailable("write", path, errNotKept)
+	}
+	return err
+}
+
+var errNotKept = errors.New("reading it back gave something else")
 
 // setAside renames a file that is of no use, and returns its new name.
 func setAside(path string, now time.Time) (string, error) {
