@@ -10,6 +10,8 @@ import (
 	"net/http/httptrace"
 	"sync/atomic"
 	"time"
+
+	"github.com/cogtok/cogtok/internal/failpoint"
 )
 
 // maxResponse is the longest answer that is read, in bytes. Cognito's longest
@@ -60,7 +62,9 @@ func (t guardedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		r.Body = plainBody{r.Body}
 	}
+	failpoint.Reach(failpoint.BeforeRequest)
 	response, err := t.next.RoundTrip(r)
+	failpoint.Reach(failpoint.AnswerBegins)
 	if err != nil {
 		if !connected.Load() {
 			err = unsentError{err}

@@ -41,6 +41,7 @@ type Config struct {
 // A Keeper holds the sessions of a user's profiles. It implements agent.Agent.
 type Keeper struct {
 	cfg    Config
+	vaults map[string]store.Vault // cfg.Vaults, whose calls end in time
 	source *source
 	guard  *guard
 	ctx    context.Context // of all work; ends with Close
@@ -71,6 +72,7 @@ func New(cfg Config) *Keeper {
 	}
 	k := &Keeper{
 		cfg:           cfg,
+		vaults:        map[string]store.Vault{},
 		closed:        make(chan struct{}),
 		sessions:      map[string]*session{},
 		keyholes:      map[string]*keyhole{},
@@ -79,10 +81,22 @@ func New(cfg Config) *Keeper {
 		clientSecrets: map[string]agent.Secret{},
 		codeSteps:     map[string]int64{},
 	}
+	for kind, v := range cfg.Vaults {
+		k.vaults[kind] = bound(kind, v)
+	}
 	k.source = newSource(cfg.Load, cfg.Path, k.configChanged)
 	k.guard = newGuard(cfg.StateDir, cfg.Clock.Wall, cfg.Logf)
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	return k
+}
+
+// bound makes the calls of a vault end though a disk hangs: in more than
+// storeTimeout, so that what the store itself says is what is told.
+func bound(kind string, v store.Vault) store.Vault {
+	what := "the store (" + kind + ")"
+	v.Secrets = store.Bound(v.Secrets, storeTimeout+time.Second, what)
+	v.Sessions = store.Bound(v.Sessions, storeTimeout+time.Second, what)
+	return v
 }
 
 func (k *Keeper) now() instant { return k.cfg.Clock.now() }

@@ -240,7 +240,7 @@ func (k *Keeper) versionKey(ctx context.Context, kind string) ([]byte, error) {
 	if key := k.versionKeys[kind]; key != nil {
 		return key, nil
 	}
-	sessions := k.cfg.Vaults[kind].Sessions
+	sessions := k.vaults[kind].Sessions
 	key, err := sessions.Get(ctx, versionKeyName)
 	if errors.Is(err, store.ErrNotFound) {
 		key = make([]byte, 32)

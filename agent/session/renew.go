@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/internal/failpoint"
 	"github.com/cogtok/cogtok/profiles"
 )
 
@@ -146,6 +147,7 @@ func (s *session) refresh(ctx context.Context, p profiles.Profile, r record, log
 	if err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.BeforeRenewing)
 	asked := k.now()
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -154,6 +156,7 @@ func (s *session) refresh(ctx context.Context, p profiles.Profile, r record, log
 		k.noteClientSecret(err)
 		return err
 	}
+	failpoint.Reach(failpoint.Answered)
 	a, err := accept(p, g, r.Subject, asked, k.now())
 	if err != nil {
 		return err
@@ -170,7 +173,9 @@ func (s *session) refresh(ctx context.Context, p profiles.Profile, r record, log
 		return errLoggedOut
 	}
 	s.keepMissing(a)
+	failpoint.Reach(failpoint.BeforePublishing)
 	s.publish(renewed, a, err)
+	failpoint.Reach(failpoint.Published)
 	k.cfg.Logf("session: profile %s: renewed", p.Name)
 	return shortfall(p, g, a, k.now())
 }

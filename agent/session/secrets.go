@@ -158,7 +158,7 @@ func (k *Keeper) noteClientSecret(err error) {
 func (k *Keeper) getSecret(ctx context.Context, kind, profile, secret string) (agent.Secret, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	value, err := k.cfg.Vaults[kind].Secrets.Get(ctx, secretName(profile, secret))
+	value, err := k.vaults[kind].Secrets.Get(ctx, secretName(profile, secret))
 	if errors.Is(err, store.ErrNotFound) {
 		return agent.Secret{}, nil
 	}

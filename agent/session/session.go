@@ -58,7 +58,7 @@ func newSession(k *Keeper, p profiles.Profile) *session {
 		id:     p.SessionID(),
 		name:   recordName(p),
 		store:  p.Store,
-		vault:  k.cfg.Vaults[p.Store],
+		vault:  k.vaults[p.Store],
 		turn:   make(chan struct{}, 1),
 		record: record{Version: 1, Session: p.SessionID()},
 		tokens: map[string]held{},

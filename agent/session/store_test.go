@@ -187,7 +187,6 @@ func TestDiskThatHangs(t *testing.T) {
 		r := newRig(t)
 		gate := make(chan struct{})
 		s := r.sessions()
-		r.vault.Sessions = store.Bound(s, 4*time.Second, "the file x")
 		r.pool.rotate = true
 		k := r.start()
 		r.login(agent.Caller{})

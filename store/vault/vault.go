@@ -14,7 +14,6 @@ package vault
 import (
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"github.com/cogtok/cogtok/store"
 	"github.com/cogtok/cogtok/store/file"
@@ -24,11 +23,6 @@ import (
 // Kinds are the settings that Open takes, in the order of preference.
 var Kinds = []string{"keychain", "file", "memory"}
 
-// diskLimit is how long a sealed file may take: a disk that hangs must not take
-// the agent with it. It is above what the file itself waits for, its key's
-// keychain and its lock, since those say what is wrong.
-const diskLimit = 4 * time.Second
-
 // Open returns the vault of a kind. It reads and writes nothing yet. An agent
 // opens each kind once: the keychain's queue, the passphrase and what
 // `store: memory` holds are the vault's own.
@@ -37,19 +31,16 @@ const diskLimit = 4 * time.Second
 // a sealed file can't be used any more (see [file.Open]); it may be nil.
 func Open(kind, stateDir string, warn func(text string)) (store.Vault, error) {
 	at := func(name string) string { return filepath.Join(stateDir, kind+"-"+name+".age") }
-	sealed := func(name string, key file.KeySource) store.Store {
-		return store.Bound(file.Open(at(name), key, warn), diskLimit, "the file "+filepath.Base(at(name)))
-	}
 	switch kind {
 	case "keychain":
 		items := keychain.New()
 		key := file.NewKeychainKey(items)
-		return store.Vault{Secrets: items, Sessions: sealed("sessions", key)}, nil
+		return store.Vault{Secrets: items, Sessions: file.Open(at("sessions"), key, warn)}, nil
 	case "file":
 		key := file.NewPassphrase(at("key"))
 		return store.Vault{
-			Secrets:  sealed("secrets", key),
-			Sessions: sealed("sessions", key),
+			Secrets:  file.Open(at("secrets"), key, warn),
+			Sessions: file.Open(at("sessions"), key, warn),
 			Lock:     key,
 		}, nil
 	case "memory":
