@@ -58,13 +58,16 @@ func newInside(ctx context.Context, kind string, client userpool.Client) (*insid
 	front := &http.Server{Handler: http.HandlerFunc(in.serve)}
 	go func() { _ = front.Serve(listener) }()
 	path := filepath.Join(dir, "config.yaml")
-	text := fmt.Sprintf("version: 1\nstore: %s\nprofiles:\n  prod: {user_pool_id: us-east-1_AbCdEf123, client_id: client, username: rob, endpoint: \"http://%s\"}\n", kind, listener.Addr())
+	text := fmt.Sprintf("version: 1\nstore: %s\npassphrase_command: [printf, %q]\nprofiles:\n  prod: {user_pool_id: us-east-1_AbCdEf123, client_id: client, username: rob, endpoint: \"http://%s\"}\n", kind, filePassphrase, listener.Addr())
 	in.close = func() {
 		in.stop()
 		_ = front.Close()
 		_ = os.RemoveAll(dir)
 	}
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	if err := cheapPassphrase(filepath.Join(dir, "file-key.age")); err != nil {
 		return nil, err
 	}
 	v, err := vault.Open(kind, dir, nil)
@@ -79,6 +82,18 @@ func newInside(ctx context.Context, kind string, client userpool.Client) (*insid
 	}
 	in.start()
 	return in, nil
+}
+
+// reopen starts the agent anew, with nothing in memory.
+func (in *inside) reopen(kind string) error {
+	in.stop()
+	v, err := vault.Open(kind, in.dir, nil)
+	if err != nil {
+		return err
+	}
+	in.config.Vaults = map[string]store.Vault{kind: v}
+	in.start()
+	return nil
 }
 
 func (in *inside) start() { in.keeper = session.New(in.config) }

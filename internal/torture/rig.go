@@ -73,6 +73,7 @@ func newMachine(ctx context.Context, programs, store string, client userpool.Cli
 	client.ID = "client"
 	m.pool.AddClient(client)
 	m.pool.AddUser(userpool.User{Username: "rob", Email: "rob@example.com", Password: rightPassword})
+	m.pool.AddUser(userpool.User{Username: "totp", Password: rightPassword, TOTPSeed: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"})
 	m.url, err = m.server.Start("127.0.0.1:0")
 	for _, dir := range []string{"run", "config/cogtok", "state/cogtok"} {
 		err = errors.Join(err, os.MkdirAll(m.path(dir), 0o700))
@@ -100,6 +101,9 @@ profiles:
   email:
     extends: prod
     username: rob@example.com
+  totp:
+    extends: prod
+    username: totp
 `, store, filePassphrase, m.url)
 }
 
@@ -115,6 +119,10 @@ func (m *machine) writeConfig(text string) error {
 // cheapPassphrase makes the key of `store: file` one whose passphrase is tried
 // fast: the rigs start agents by the hundred.
 func (m *machine) cheapPassphrase() error {
+	return cheapPassphrase(m.path("state/cogtok/file-key.age"))
+}
+
+func cheapPassphrase(path string) error {
 	id, err := age.GenerateX25519Identity()
 	if err != nil {
 		return err
@@ -132,7 +140,7 @@ func (m *machine) cheapPassphrase() error {
 	if _, err = io.WriteString(w, id.String()); err == nil {
 		err = w.Close()
 	}
-	return errors.Join(err, os.WriteFile(m.path("state/cogtok/file-key.age"), sealed.Bytes(), 0o600))
+	return errors.Join(err, os.WriteFile(path, sealed.Bytes(), 0o600))
 }
 
 func (m *machine) close() {
