@@ -44,6 +44,7 @@ type Keeper struct {
 	vaults map[string]store.Vault // cfg.Vaults, whose calls end in time
 	source *source
 	guard  *guard
+	told   servers
 	ctx    context.Context // of all work; ends with Close
 	cancel context.CancelFunc
 	work   sync.WaitGroup
@@ -73,6 +74,7 @@ func New(cfg Config) *Keeper {
 	k := &Keeper{
 		cfg:           cfg,
 		vaults:        map[string]store.Vault{},
+		told:          servers{pause: map[string]pause{}},
 		closed:        make(chan struct{}),
 		sessions:      map[string]*session{},
 		keyholes:      map[string]*keyhole{},

@@ -87,9 +87,14 @@ func (s *session) signInAgain(ctx context.Context, c agent.Caller, p profiles.Pr
 			s.mu.Unlock()
 			return why
 		}
-		if !s.signInPause.over(s.keeper.now(), true) {
-			defer s.mu.Unlock()
-			return s.signInPause.err
+		now := s.keeper.now()
+		err := s.keeper.told.wait(p, now)
+		if !s.signInPause.over(now, true) {
+			err = s.signInPause.err
+		}
+		if err != nil {
+			s.mu.Unlock()
+			return err
 		}
 		try, leave := s.startSigningIn(ctx, c, p, false, agent.LoginRequest{})
 		s.mu.Unlock()

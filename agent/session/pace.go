@@ -1,10 +1,13 @@
 package session
 
 import (
+	"maps"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/profiles"
 )
 
 // A pause keeps a session from asking Cognito again right after it failed:
@@ -63,6 +66,45 @@ func (p *pause) end() {
 	if p.told == 0 {
 		*p = pause{}
 	}
+}
+
+// servers are those that have said when they want to be asked again: that holds
+// for all sessions that ask them.
+type servers struct {
+	mu    sync.Mutex
+	pause map[string]pause // by server
+}
+
+// server names the one that a profile's sessions are renewed at.
+func server(p profiles.Profile) string {
+	name := place(p.Endpoint) + "\n" + p.Region
+	if p.UsesOAuth() { // at the user pool's domain
+		name += "\n" + p.UserPoolID + "\n" + p.Domain
+	}
+	return name
+}
+
+// note keeps what a server has said, if err is that.
+func (s *servers) note(p profiles.Profile, now instant, err error) {
+	if err == nil || agent.AsError(err).RetryAfter == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.pause, func(_ string, old pause) bool { return now.passed(old.began) >= old.told })
+	told := s.pause[server(p)]
+	told.note(now, err)
+	s.pause[server(p)] = told
+}
+
+// wait returns why a server can't be asked yet.
+func (s *servers) wait(p profiles.Profile, now instant) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if told := s.pause[server(p)]; told.err != nil && now.passed(told.began) < told.told {
+		return told.err
+	}
+	return nil
 }
 
 // A bucket limits how often something may be done: burst times at once, and

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/profiles"
 )
 
 // An outage that is shorter than the token's life costs nobody anything, not
@@ -192,4 +193,41 @@ func TestFindingWhatIsLostEnds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a server says holds for all sessions that it has, and for no other's.
+func TestRetryAfterIsTheServers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		same, other, oauth := testProfile("same"), testProfile("other"), testProfile("oauth")
+		same.Username, other.Username, other.Region, oauth.Auth = "amy", "eve", "eu-west-1", profiles.AuthClientCredentials
+		r.files["same"], r.files["other"], r.files["oauth"] = same, other, oauth
+		k := r.start()
+		r.login(agent.Caller{})
+		for _, name := range []string{"same", "other"} {
+			if _, err := k.Login(t.Context(), agent.Caller{}, agent.LoginRequest{Profile: name, Password: agent.NewSecret(rightPassword)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.pool.set(func() {
+			r.pool.fail = &agent.Error{Code: agent.CodeTemporary, Kind: agent.KindThrottled, Message: "later", RetryAfter: time.Minute}
+		})
+		if _, err := r.token(agent.Caller{}, agent.TokenRequest{Profile: "prod", Force: true}); err != nil {
+			t.Fatal(err)
+		}
+		r.pool.set(func() { r.pool.fail = nil })
+		for _, tt := range []struct {
+			profile string
+			asked   int // how often in all
+		}{{"prod", 1}, {"same", 1}, {"other", 2}, {"oauth", 3}} {
+			token, err := r.token(agent.Caller{}, agent.TokenRequest{Profile: tt.profile, Force: tt.profile != "oauth", Type: agent.TypeAccess})
+			if _, n := r.pool.counts(); err != nil || n != tt.asked {
+				t.Errorf("%s: %+v, %v after %d requests, want %d", tt.profile, token, err, n, tt.asked)
+			}
+		}
+		time.Sleep(67 * time.Second)
+		if token, err := r.token(agent.Caller{}, agent.TokenRequest{Profile: "same", Force: true}); err != nil || token.Warning != "" {
+			t.Errorf("afterwards: %+v, %v", token, err)
+		}
+	})
 }

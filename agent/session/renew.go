@@ -26,9 +26,14 @@ func (s *session) renew(ctx context.Context, p profiles.Profile, kind string, se
 	}
 	j := s.renewing
 	if j == nil {
-		if now := s.keeper.now(); !s.pause.over(now, !seen.lives(now, 0)) {
-			defer s.mu.Unlock()
-			return s.pause.err
+		now := s.keeper.now()
+		err := s.keeper.told.wait(p, now)
+		if !s.pause.over(now, !seen.lives(now, 0)) {
+			err = s.pause.err
+		}
+		if err != nil {
+			s.mu.Unlock()
+			return err
 		}
 		j = s.startRenewing(p)
 	}
@@ -51,6 +56,7 @@ func (s *session) startRenewing(p profiles.Profile) *job {
 			err = errLoggedOut.WithHint("run: cogtok login %s", p.Name)
 		case ctx.Err() == nil:
 			s.pause.note(s.keeper.now(), err)
+			s.keeper.told.note(p, s.keeper.now(), err)
 			if s.problem = err; agent.KindOf(err) == agent.KindLoginRequired {
 				s.problem = nil // the record tells why
 			}

@@ -53,6 +53,7 @@ func (s *session) startSigningIn(ctx context.Context, c agent.Caller, p profiles
 		}
 		if paced(err) {
 			s.signInPause.note(s.keeper.now(), err)
+			s.keeper.told.note(p, s.keeper.now(), err)
 		}
 		s.mu.Unlock()
 		try.job.finish(err)

@@ -44,8 +44,12 @@ func Truncated(ctx context.Context, every int) (f FileFigures, err error) {
 	for _, name := range []string{"file-sessions.age", "file-secrets.age", "attempts.json"} {
 		path := filepath.Join(in.dir, name)
 		whole, err := os.ReadFile(path)
-		if err != nil { // there was nothing to count
+		if name == "attempts.json" { // nothing is left to be counted after a login
+			err = nil
 			whole = []byte(`{"version":1,"users":{"x":{"tries":[{"at":"2026-01-01T00:00:00Z","version":"v"}]}}}`)
+		}
+		if err != nil {
+			return f, err
 		}
 		for cut := 0; cut < len(whole); cut += every {
 			f.cut(in, name, whole[:cut])
