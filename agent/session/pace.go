@@ -46,10 +46,10 @@ func (p *pause) over(now instant, urgent bool) bool {
 }
 
 // note starts a pause after an error, twice as long as the last one, and ends
-// it after a success.
+// it after a success, or where Cognito was not asked at all.
 func (p *pause) note(now instant, err error) {
 	switch agent.KindOf(err) {
-	case "", agent.KindLoginRequired, agent.KindLocked, agent.KindCanceled:
+	case "", agent.KindLoginRequired, agent.KindLocked, agent.KindStore, agent.KindCanceled:
 		*p = pause{}
 		return
 	}

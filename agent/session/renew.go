@@ -60,7 +60,7 @@ func (s *session) startRenewing(p profiles.Profile) *job {
 			if s.problem = err; agent.KindOf(err) == agent.KindLoginRequired {
 				s.problem = nil // the record tells why
 			}
-			if mayBeLost(err) {
+			if s.lost {
 				s.startFindingLost(p)
 			}
 		}
@@ -74,7 +74,7 @@ func (s *session) startRenewing(p profiles.Profile) *job {
 // answer says so.
 func mayBeLost(err error) bool {
 	e := agent.AsError(err)
-	return e != nil && (e.Kind == agent.KindNetwork || e.Kind == agent.KindService) && e.RetryAfter == 0 && !errors.As(err, new(NotSent))
+	return (e.Kind == agent.KindNetwork || e.Kind == agent.KindService) && e.RetryAfter == 0 && !errors.As(err, new(NotSent))
 }
 
 // longestGrace is the longest time for which Cognito takes a refresh token that
@@ -104,7 +104,13 @@ func (s *session) startFindingLost(p profiles.Profile) {
 func (s *session) stillLost() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.pause.err != nil && mayBeLost(s.pause.err)
+	return s.lost
+}
+
+func (s *session) setLost(lost bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost = lost
 }
 
 // renewOnce has the turn while it renews.
@@ -158,6 +164,7 @@ func (s *session) refresh(ctx context.Context, p profiles.Profile, r record, log
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	g, err := k.cfg.Provider.Refresh(call, p, secret, r.grant())
+	s.setLost(err != nil && mayBeLost(err))
 	if err != nil {
 		k.noteClientSecret(err)
 		return err

@@ -36,7 +36,8 @@ type session struct {
 	signIns   int             // how often it was signed in
 	renewing  *job            // nil: nobody renews
 	stopRenew context.CancelFunc
-	finding   bool  // findLost is under way
+	lost      bool  // the answer of the last try to renew may be, though Cognito has given one
+	finding   bool  // startFindingLost is under way
 	signingIn *job  // nil: nobody signs in
 	pause     pause // of renewing
 	// signInPause is of the sign-ins that no person has asked for.
