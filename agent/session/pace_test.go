@@ -20,7 +20,7 @@ func TestOutageOf25Minutes(t *testing.T) {
 				r.pool.life = 30 * time.Minute
 				r.start()
 				r.login(agent.Caller{})
-				r.pool.fail = agent.Errorf(kind, "down")
+				r.pool.set(func() { r.pool.fail = agent.Errorf(kind, "down") })
 				ask := agent.TokenRequest{}
 				if minTTL > 0 {
 					ask.MinTTL = &minTTL
@@ -52,7 +52,7 @@ func TestNetworkIsBack(t *testing.T) {
 		r := newRig(t)
 		r.start()
 		r.login(agent.Caller{})
-		r.pool.fail = agent.Errorf(agent.KindNetwork, "down")
+		r.pool.set(func() { r.pool.fail = agent.Errorf(agent.KindNetwork, "down") })
 		for range 3 * 3600 {
 			time.Sleep(time.Second)
 			_, _ = r.token(agent.Caller{}, agent.TokenRequest{})
@@ -82,7 +82,9 @@ func TestRetryAfterIsKept(t *testing.T) {
 			r.start()
 			r.login(agent.Caller{})
 			time.Sleep(2 * time.Hour)
-			r.pool.fail = &agent.Error{Code: agent.CodeTemporary, Kind: tt.kind, Message: "later", RetryAfter: tt.wait}
+			r.pool.set(func() {
+				r.pool.fail = &agent.Error{Code: agent.CodeTemporary, Kind: tt.kind, Message: "later", RetryAfter: tt.wait}
+			})
 			last, asked := time.Time{}, 0
 			for i := range 6000 {
 				_, before := r.pool.counts()
@@ -157,7 +159,7 @@ func TestGoodTokenIsServed(t *testing.T) {
 			r.start()
 			r.login(agent.Caller{})
 			time.Sleep(59 * time.Minute)
-			r.pool.fail = agent.Errorf(kind, "blocked")
+			r.pool.set(func() { r.pool.fail = agent.Errorf(kind, "blocked") })
 			got, err := r.token(agent.Caller{}, agent.TokenRequest{})
 			if err != nil || !strings.Contains(got.Warning, "blocked") {
 				t.Errorf("%s: token %+v, %v", kind, got, err)
