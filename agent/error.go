@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // A Code sorts errors by what a program does about them. It is the exit
@@ -120,6 +121,9 @@ type Error struct {
 	Kind    Kind
 	Message string
 	Hint    string // what to type next; may be empty
+	// RetryAfter is for how long the server wants not to be asked again; 0: it
+	// didn't say. It doesn't cross the socket: the agent keeps to it.
+	RetryAfter time.Duration
 }
 
 // Errorf returns an Error of the given kind, with the code that belongs to it.

@@ -31,6 +31,8 @@ func (r resend) allows(err error) bool {
 	switch {
 	case errors.As(err, &certificate):
 		return false
+	case readAnswer(err).retryAfter != "":
+		return false // the server says when
 	case errors.As(err, &unsent):
 		return true
 	}
@@ -43,6 +45,7 @@ func call[In, Out any](
 	ctx context.Context, p *Provider, again resend,
 	operation func(context.Context, *In, ...func(*cip.Options)) (*Out, error), in *In,
 ) (*Out, error) {
+	p.dropOldConnections()
 	ctx, cancel := context.WithTimeout(ctx, p.config.CallTimeout)
 	defer cancel()
 	for try := 1; ; try++ {
@@ -52,6 +55,21 @@ func call[In, Out any](
 		if err == nil || try == maxTries || ctx.Err() != nil || !again.allows(err) || !pause(ctx, try) {
 			return out, err
 		}
+	}
+}
+
+// dropOldConnections closes what has been idle for too long by the wall clock.
+// The transport closes it by a timer, which stands still while the machine is
+// suspended; after that a request would go out on a connection that is long
+// dead, and what holds a refresh token isn't sent again.
+func (p *Provider) dropOldConnections() {
+	now := p.config.Now().Round(0) // without the reading that stands still, too
+	p.mu.Lock()
+	idle := now.Sub(p.lastCall).Abs()
+	p.lastCall = now
+	p.mu.Unlock()
+	if idle >= idleTimeout {
+		p.http.CloseIdleConnections()
 	}
 }
 

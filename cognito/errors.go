@@ -49,6 +49,11 @@ func (p *Provider) failure(ctx context.Context, a attempt, err error) error {
 	a.secrets = append(secrets{a.clientSecret.Reveal()}, a.secrets...)
 	answer := readAnswer(err)
 	p.config.Logf("profile %s: %s failed: %s", shown(a.profile.Name), a.op, answer.summary(a.secrets))
+	return p.sayWhen(p.meaning(a, answer, err), answer)
+}
+
+// meaning is what an answer means, or that there is none.
+func (p *Provider) meaning(a attempt, answer answer, err error) error {
 	switch {
 	case answer.code != "":
 		return p.refusal(a, answer)
@@ -67,6 +72,8 @@ type answer struct {
 	tooLong bool
 	date    time.Time // zero if the answer has none
 	err     error
+
+	retryAfter string // the header of that name
 }
 
 func readAnswer(err error) answer {
@@ -79,6 +86,7 @@ func readAnswer(err error) answer {
 		a.status = response.HTTPStatusCode()
 		a.html = strings.HasPrefix(response.Response.Header.Get("Content-Type"), "text/html")
 		a.date, _ = http.ParseTime(response.Response.Header.Get("Date"))
+		a.retryAfter = response.Response.Header.Get("Retry-After")
 	}
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() != "UnknownError" {
@@ -115,7 +123,7 @@ func (a answer) unknownOperation() bool {
 	case a.status == http.StatusNotFound, a.status == http.StatusNotImplemented:
 		return true
 	}
-	return a.status >= 500 && a.code == ""
+	return a.status >= 500 && a.code == "" && a.retryAfter == "" // else it knows, and is busy
 }
 
 // isTemporary reports whether the same request may succeed in a moment.
@@ -125,7 +133,7 @@ func isTemporary(err error) bool {
 	case a.tooLong:
 		return false
 	case a.code == "":
-		return a.status == 0 || a.status >= 500
+		return a.status == 0 || a.status == http.StatusTooManyRequests || a.status >= 500
 	}
 	return a.status >= 500 || strings.HasPrefix(a.code, "TooManyRequests") || strings.HasPrefix(a.code, "Throttl")
 }
@@ -136,6 +144,8 @@ func nonsense(profile profiles.Profile, a answer) *agent.Error {
 	switch {
 	case a.tooLong:
 		return senseless(profile, "it is longer than %d bytes", maxResponse)
+	case a.status == http.StatusTooManyRequests:
+		return errorf(profile, agent.KindThrottled, "%s gets too many requests (HTTP %d)", host(profile), a.status).WithHint(hintAgain)
 	case a.status >= 500:
 		return errorf(profile, agent.KindService, "%s has trouble (HTTP %d)", host(profile), a.status)
 	case a.html:

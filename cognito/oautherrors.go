@@ -9,6 +9,7 @@ import (
 	"github.com/cogtok/cogtok/agent"
 	"github.com/cogtok/cogtok/agent/session"
 	"github.com/cogtok/cogtok/cognito/oauth"
+	"github.com/cogtok/cogtok/profiles"
 )
 
 // oauthRules say what an OAuth error means. The words are those of RFC 6749,
@@ -46,7 +47,12 @@ func (p *Provider) oauthFailure(ctx context.Context, a attempt, endpoint string,
 	a.secrets = append(secrets{a.clientSecret.Reveal()}, a.secrets...)
 	answer := readAnswer(err)
 	p.config.Logf("profile %s: %s failed: %s", shown(a.profile.Name), a.op, answer.summary(a.secrets))
-	there := at(a.profile, endpoint)
+	return p.sayWhen(p.oauthMeaning(a, at(a.profile, endpoint), answer, err), answer)
+}
+
+// oauthMeaning is what an answer of an OAuth endpoint means. there is the
+// profile with that endpoint for its server.
+func (p *Provider) oauthMeaning(a attempt, there profiles.Profile, answer answer, err error) error {
 	switch {
 	case answer.status == http.StatusTooManyRequests:
 		return p.oauthRefusal(a, answerOf("too_many_requests"))
@@ -98,7 +104,7 @@ func scopesOf(a attempt) string {
 // readOAuthAnswer is readAnswer for the requests of package oauth.
 func readOAuthAnswer(e *oauth.Error) answer {
 	return answer{
-		status: e.Status, code: e.Code, message: e.Description, html: e.HTML, date: e.Date, err: e,
+		status: e.Status, code: e.Code, message: e.Description, html: e.HTML, date: e.Date, retryAfter: e.RetryAfter, err: e,
 		tooLong: errors.Is(e, oauth.ErrTooLong) || errors.Is(e, errTooLong),
 	}
 }

@@ -47,6 +47,7 @@ type Provider struct {
 	// oldRefresh holds the endpoints that don't know GetTokensFromRefreshToken.
 	oldRefresh map[string]bool
 	domains    map[string]knownDomain
+	lastCall   time.Time // by the wall clock
 }
 
 var _ session.Provider = (*Provider)(nil)

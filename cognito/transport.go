@@ -10,11 +10,16 @@ import (
 	"net/http/httptrace"
 	"sync/atomic"
 	"time"
+
+	"github.com/cogtok/cogtok/internal/failpoint"
 )
 
 // maxResponse is the longest answer that is read, in bytes. Cognito's longest
 // hold three tokens of some kilobytes.
 const maxResponse = 1 << 20
+
+// idleTimeout is how long a connection is kept that isn't used.
+const idleTimeout = 30 * time.Second
 
 // errTooLong means that an answer is longer than maxResponse.
 var errTooLong = errors.New("the answer is too long")
@@ -31,7 +36,7 @@ func newHTTPClient(roots *x509.CertPool) *http.Client {
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 			ForceAttemptHTTP2:      true,
 			MaxIdleConnsPerHost:    2,
-			IdleConnTimeout:        30 * time.Second,
+			IdleConnTimeout:        idleTimeout,
 			MaxResponseHeaderBytes: 64 << 10,
 			DisableCompression:     true, // else a short answer could unpack to a long one
 		}},
@@ -43,6 +48,13 @@ func newHTTPClient(roots *x509.CertPool) *http.Client {
 // the request has left.
 type guardedTransport struct{ next http.RoundTripper }
 
+// CloseIdleConnections is what http.Client.CloseIdleConnections looks for.
+func (t guardedTransport) CloseIdleConnections() {
+	if next, ok := t.next.(interface{ CloseIdleConnections() }); ok {
+		next.CloseIdleConnections()
+	}
+}
+
 func (t guardedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	var connected atomic.Bool
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }}
@@ -50,7 +62,9 @@ func (t guardedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		r.Body = plainBody{r.Body}
 	}
+	failpoint.Reach(failpoint.BeforeRequest)
 	response, err := t.next.RoundTrip(r)
+	failpoint.Reach(failpoint.AnswerBegins)
 	if err != nil {
 		if !connected.Load() {
 			err = unsentError{err}

@@ -28,7 +28,10 @@ type stage struct {
 	requests atomic.Int32
 	mu       sync.Mutex
 	seen     []request
+	from     func(remote string) // told of each request's connection; may be nil
 }
+
+func (s *stage) onConnection(tell func(remote string)) { s.from = tell }
 
 type request struct {
 	operation string
@@ -49,6 +52,9 @@ func newStage(t *testing.T, auth string, handle func(operation string, body map[
 		_ = json.NewDecoder(r.Body).Decode(&seen.body)
 		s.mu.Lock()
 		s.seen = append(s.seen, seen)
+		if s.from != nil {
+			s.from(r.RemoteAddr)
+		}
 		s.mu.Unlock()
 		handle(operation, seen.body, w)
 	}))

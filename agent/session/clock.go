@@ -36,5 +36,14 @@ func (i instant) since(earlier instant) time.Duration {
 	return max(i.wall.Sub(earlier.wall), i.boot-earlier.boot)
 }
 
+// passed is how much time has really passed from earlier to i: setting the
+// wall clock makes it neither more nor less.
+func (i instant) passed(earlier instant) time.Duration {
+	if i.boot == 0 || earlier.boot == 0 { // that clock can't be read
+		return i.wall.Sub(earlier.wall)
+	}
+	return i.boot - earlier.boot
+}
+
 // before is the instant that lies d before i.
 func (i instant) before(d time.Duration) instant { return instant{i.wall.Add(-d), i.boot - d} }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/cogtok/cogtok/agent"
 	"github.com/cogtok/cogtok/internal/totp"
-	"github.com/cogtok/cogtok/profiles"
 )
 
 // findCode is the Login.Code of a sign-in: from the profile's totp_command if
@@ -59,8 +58,13 @@ func (t *signIn) storedSeed(ctx context.Context) ([]byte, error) {
 // What codes are made of, as it is counted.
 func seedSource(seed []byte) string { return "seed\n" + string(seed) }
 
-// codeUser names a user where their codes are counted.
-func codeUser(p profiles.Profile) string { return "code/" + userKey(p) }
+// codeUsers are the names that a user's codes are counted under.
+func (t *signIn) codeUsers() (names []string) {
+	for _, user := range t.users {
+		names = append(names, "code/"+user)
+	}
+	return names
+}
 
 // reserveCode counts that a code is about to be made of a source. A command may
 // give right ones the next time that a person wants it; a seed stays what it is.
@@ -71,10 +75,10 @@ func (t *signIn) reserveCode(ctx context.Context, source string) error {
 		return err
 	}
 	if t.behind() == aPerson && len(t.profile.TOTPCommand) > 0 {
-		err = k.guard.letTry(codeUser(t.profile), version)
+		err = k.guard.letTry(t.codeUsers(), version)
 	}
 	if err == nil {
-		err = k.guard.reserve(codeUser(t.profile), version, t.behind())
+		err = k.guard.reserve(t.codeUsers(), version, t.behind())
 	}
 	if err != nil {
 		k.cfg.Logf("session: profile %s: no code is made: %v", t.profile.Name, err)
@@ -100,7 +104,7 @@ func (t *signIn) settleCode(in SignedIn, err error) {
 		o = unjudged
 	}
 	k := t.session.keeper
-	if e := k.guard.settle(codeUser(t.profile), t.codeVersion, o); e != nil {
+	if e := k.guard.settle(t.codeUsers(), t.codeVersion, o); e != nil {
 		k.cfg.Logf("session: noting what came of a code: %v", e)
 	}
 }

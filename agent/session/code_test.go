@@ -60,6 +60,36 @@ func TestWrongSeedIsTriedOnce(t *testing.T) {
 	})
 }
 
+// Not even a store that keeps nothing gives a wrong seed more tries than the
+// guard does, and a new seed is tried at once.
+func TestWrongSeedWithoutAStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.pool.mfa = true
+		sessions := r.sessions()
+		r.start()
+		r.store(agent.SecretPassword, rightPassword)
+		r.store(agent.SecretTOTPSeed, "NBSWY3DPEHPK3PXP")
+		sessions.onlyRead = true
+		for range 50 {
+			if _, err := r.token(agent.Caller{}, agent.TokenRequest{}); err == nil {
+				t.Fatal("a token for a wrong seed")
+			}
+			r.kill()
+			r.start()
+			time.Sleep(10 * time.Second)
+		}
+		if in, _ := r.pool.counts(); in != 1 {
+			t.Errorf("%d sign-ins with a wrong seed", in)
+		}
+		sessions.onlyRead = false
+		r.store(agent.SecretTOTPSeed, totpSeed)
+		if _, err := r.token(agent.Caller{}, agent.TokenRequest{}); err != nil {
+			t.Errorf("with the right seed: %v", err)
+		}
+	})
+}
+
 func TestNoSeed(t *testing.T) {
 	r := newRig(t)
 	r.start()

@@ -38,7 +38,7 @@ func (d devicesOf) name(username string) string {
 	return "device/" + hex.EncodeToString(sum[:16])
 }
 
-func (d devicesOf) vault() store.Store { return d.keeper.cfg.Vaults[d.profile.Store].Sessions }
+func (d devicesOf) vault() store.Store { return d.keeper.vaults[d.profile.Store].Sessions }
 
 // Load implements DeviceStore.
 func (d devicesOf) Load(ctx context.Context, username string) Device {

@@ -87,7 +87,7 @@ func (k *Keeper) isEntrusted(ctx context.Context, p profiles.Profile, name, secr
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	got, err := k.cfg.Vaults[p.Store].Sessions.Get(ctx, bindingName(name, secret))
+	got, err := k.vaults[p.Store].Sessions.Get(ctx, bindingName(name, secret))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return false, k.storeError(p.Store, err)
 	}
@@ -105,7 +105,7 @@ func (k *Keeper) putSecret(ctx context.Context, p profiles.Profile, name, secret
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	vault := k.cfg.Vaults[p.Store]
+	vault := k.vaults[p.Store]
 	err = vault.Secrets.Put(ctx, secretName(name, secret), []byte(value.Reveal()))
 	if err == nil {
 		err = vault.Sessions.Put(ctx, bindingName(name, secret), bound)
@@ -122,7 +122,7 @@ func (k *Keeper) deleteSecret(ctx context.Context, p profiles.Profile, secret st
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	defer k.secretsChanged()
-	vault := k.cfg.Vaults[p.Store]
+	vault := k.vaults[p.Store]
 	err := vault.Secrets.Delete(ctx, secretName(p.Name, secret))
 	if e := vault.Sessions.Delete(ctx, bindingName(p.Name, secret)); err == nil {
 		err = e

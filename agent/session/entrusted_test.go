@@ -218,6 +218,7 @@ func TestNotSentIsNoTry(t *testing.T) {
 			_, err := r.token(agent.Caller{}, agent.TokenRequest{})
 			wantKind(t, err, agent.KindNetwork)
 			r.pool.set(func() { r.pool.fail = nil })
+			time.Sleep(firstPause)
 			if _, err = r.token(agent.Caller{}, agent.TokenRequest{}); agent.KindOf(err) != tt.then {
 				t.Errorf("%s: then %v", tt.name, err)
 			}

@@ -39,6 +39,7 @@ type pool struct {
 
 	now    func() time.Time // the server's clock
 	life   time.Duration
+	tells  bool // each answer has the server's time
 	again  bool // a refresh gives the last tokens again, as a cache would
 	last   Grant
 	noID   bool // a refresh gives no ID token, as some emulators do
@@ -98,6 +99,9 @@ func (f *pool) issue(p profiles.Profile, old Grant) Grant {
 	}
 	if g.FirstRefreshToken.Empty() {
 		g.FirstRefreshToken, g.Username, g.SignedInAt = g.RefreshToken, p.Username, now
+	}
+	if f.tells {
+		g.ServerTime = now.Truncate(time.Second)
 	}
 	f.last = g
 	return g

@@ -82,10 +82,10 @@ var triesPerWindow = map[behind]int{nobody: 2, aScript: 4}
 
 // reserve counts a try of a version of a password before it is made. A stored
 // one that was refused is never tried again. But for a person there is one try
-// for a version in 15 minutes, and a few for a user.
-func (g *guard) reserve(user, version string, who behind) error {
-	return g.change(func(f *guardFile) error {
-		u := f.user(user)
+// for a version in 15 minutes, and a few for a user. users are the names of the one
+// user.
+func (g *guard) reserve(users []string, version string, who behind) error {
+	return g.each(users, func(f *guardFile, u *userTries) error {
 		if who != aScript && slices.Contains(u.Refused, version) {
 			return errRefusedBefore
 		}
@@ -100,6 +100,22 @@ func (g *guard) reserve(user, version string, who behind) error {
 			return errTooManyTries
 		}
 		u.Tries = append(u.Tries, passwordTry{At: g.wall().UTC(), Version: version})
+		return nil
+	})
+}
+
+// each changes what stands under all names of a user, or nothing.
+func (g *guard) each(users []string, do func(*guardFile, *userTries) error) error {
+	return g.change(func(f *guardFile) error {
+		for _, user := range users {
+			u := f.user(user)
+			if err := do(f, u); err != nil {
+				return err
+			}
+			if len(u.Tries) == 0 && len(u.Refused) == 0 {
+				delete(f.Users, user)
+			}
+		}
 		return nil
 	})
 }
@@ -119,12 +135,11 @@ const (
 )
 
 // settle notes what came of a try that was reserved.
-func (g *guard) settle(user, version string, o outcome) error {
+func (g *guard) settle(users []string, version string, o outcome) error {
 	if o == unanswered {
 		return nil
 	}
-	return g.change(func(f *guardFile) error {
-		u := f.user(user)
+	return g.each(users, func(_ *guardFile, u *userTries) error {
 		switch o {
 		case succeeded:
 			u.Tries = nil
@@ -137,9 +152,6 @@ func (g *guard) settle(user, version string, o outcome) error {
 				u.Tries = slices.Delete(u.Tries, i, i+1)
 			}
 		}
-		if len(u.Tries) == 0 && len(u.Refused) == 0 {
-			delete(f.Users, user)
-		}
 		return nil
 	})
 }
@@ -151,14 +163,12 @@ func without(list []string, s string) []string {
 // letTry notes that a person has given this password to the store: though
 // it may be the one that was refused before, it is to be tried once. The tries
 // of the last minutes stay counted for the user.
-func (g *guard) letTry(user, version string) error {
-	return g.change(func(f *guardFile) error {
-		if u := f.Users[user]; u != nil {
-			u.Refused = without(u.Refused, version)
-			for i := range u.Tries {
-				if u.Tries[i].Version == version {
-					u.Tries[i].Version = ""
-				}
+func (g *guard) letTry(users []string, version string) error {
+	return g.each(users, func(_ *guardFile, u *userTries) error {
+		u.Refused = without(u.Refused, version)
+		for i := range u.Tries {
+			if u.Tries[i].Version == version {
+				u.Tries[i].Version = ""
 			}
 		}
 		return nil
@@ -167,12 +177,10 @@ func (g *guard) letTry(user, version string) error {
 
 // letTryAll lets the user's passwords be tried that failed for another reason
 // than their own, as far as the window has room.
-func (g *guard) letTryAll(user string) error {
-	return g.change(func(f *guardFile) error {
-		if u := f.Users[user]; u != nil {
-			for i := range u.Tries {
-				u.Tries[i].Version = ""
-			}
+func (g *guard) letTryAll(users []string) error {
+	return g.each(users, func(_ *guardFile, u *userTries) error {
+		for i := range u.Tries {
+			u.Tries[i].Version = ""
 		}
 		return nil
 	})
@@ -210,6 +218,29 @@ const guardTimeout = time.Second
 // change changes the file and writes it. When do fails nothing is written, and
 // what can't be read or written is an error: then nothing is to be tried.
 func (g *guard) change(do func(*guardFile) error) error {
+	limit := time.NewTimer(storeTimeout)
+	defer limit.Stop()
+	select {
+	case g.turn <- struct{}{}:
+	case <-limit.C:
+		return fmt.Errorf("%s is being written by others", g.path)
+	}
+	done := make(chan error, 1)
+	go func() { // a disk that hangs holds nobody up
+		err := g.changeNow(do)
+		<-g.turn
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-limit.C:
+		return fmt.Errorf("%s: the disk doesn't answer", g.path)
+	}
+}
+
+// changeNow is change for who has the turn in this agent.
+func (g *guard) changeNow(do func(*guardFile) error) error {
 	unlock, err := g.lock()
 	if err != nil {
 		return err
@@ -236,25 +267,15 @@ func (g *guard) change(do func(*guardFile) error) error {
 	return writeFile(g.path, after)
 }
 
-// lock makes this agent the only one that changes the file, and the caller the
-// only one in it.
+// lock makes this agent the only one that changes the file.
 func (g *guard) lock() (unlock func(), err error) {
-	select {
-	case g.turn <- struct{}{}:
-	case <-time.After(storeTimeout):
-		return nil, fmt.Errorf("%s is being written by others", g.path)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), guardTimeout)
 	defer cancel()
 	file := flock.New(g.path+".lock", flock.SetPermissions(0o600))
 	if _, err := file.TryLockContext(ctx, 10*time.Millisecond); err != nil {
-		<-g.turn
 		return nil, fmt.Errorf("locking %s: %w", file.Path(), err)
 	}
-	return func() {
-		_ = file.Close()
-		<-g.turn
-	}, nil
+	return func() { _ = file.Close() }, nil
 }
 
 // maxGuardFile is far above what some thousand users take, in bytes.

@@ -65,7 +65,7 @@ func TestGuardsShareTheCount(t *testing.T) {
 	tried := make(chan bool, 100)
 	for range cap(tried) {
 		g := newTestGuard(t, dir) // as another process has it
-		all.Go(func() { tried <- g.reserve("user", rand.Text(), nobody) == nil })
+		all.Go(func() { tried <- g.reserve([]string{"user"}, rand.Text(), nobody) == nil })
 	}
 	all.Wait()
 	close(tried)
@@ -90,7 +90,7 @@ func TestGuardIsHeldByAnother(t *testing.T) {
 	defer other.Close()
 	g := newTestGuard(t, dir)
 	began := time.Now()
-	if err := g.reserve("user", "version", aPerson); err == nil {
+	if err := g.reserve([]string{"user"}, "version", aPerson); err == nil {
 		t.Error("a try that wasn't counted")
 	}
 	if took := time.Since(began); took > guardTimeout+5*time.Second {
@@ -104,7 +104,7 @@ func TestGuardIsHeldByAnother(t *testing.T) {
 	if err := other.Unlock(); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.reserve("user", "version", nobody); err != nil {
+	if err := g.reserve([]string{"user"}, "version", nobody); err != nil {
 		t.Error(err)
 	}
 }
@@ -120,11 +120,11 @@ func TestDamagedGuardFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 3 {
-				if err := newTestGuard(t, dir).reserve("user", "version", nobody); err != errTriesLost {
+				if err := newTestGuard(t, dir).reserve([]string{"user"}, "version", nobody); err != errTriesLost {
 					t.Errorf("%.20q: %v", damaged, err)
 				}
 			}
-			if err := newTestGuard(t, dir).reserve("user", "version", aPerson); err != nil {
+			if err := newTestGuard(t, dir).reserve([]string{"user"}, "version", aPerson); err != nil {
 				t.Errorf("%.20q: a person: %v", damaged, err)
 			}
 			aside, err := filepath.Glob(path + ".bad-*")
@@ -135,7 +135,7 @@ func TestDamagedGuardFile(t *testing.T) {
 				t.Errorf("%.20q is kept as %.20q, %v", damaged, kept, err)
 			}
 			time.Sleep(guardWindow)
-			if err := newTestGuard(t, dir).reserve("user", "version", nobody); err != nil {
+			if err := newTestGuard(t, dir).reserve([]string{"user"}, "version", nobody); err != nil {
 				t.Errorf("%.20q: later: %v", damaged, err)
 			}
 		})
@@ -148,7 +148,7 @@ func TestUnreadableGuardFile(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "attempts.json"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := newTestGuard(t, dir).reserve("user", "version", nobody); err == nil {
+	if err := newTestGuard(t, dir).reserve([]string{"user"}, "version", nobody); err == nil {
 		t.Error("a try that wasn't counted")
 	}
 }
@@ -157,16 +157,16 @@ func TestUnreadableGuardFile(t *testing.T) {
 func TestRefusalAfterLoss(t *testing.T) {
 	dir := t.TempDir()
 	g := newTestGuard(t, dir)
-	if err := g.reserve("user", "version", nobody); err != nil {
+	if err := g.reserve([]string{"user"}, "version", nobody); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(g.path); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.settle("user", "version", refused); err != nil {
+	if err := g.settle([]string{"user"}, "version", refused); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.reserve("user", "version", aPerson); err != errRefusedBefore {
+	if err := g.reserve([]string{"user"}, "version", aPerson); err != errRefusedBefore {
 		t.Errorf("%v", err)
 	}
 }
@@ -196,5 +196,48 @@ func TestUserKey(t *testing.T) {
 		if other == base {
 			t.Error("one name for two users")
 		}
+	}
+}
+
+// The names of one user have their tries together, as far as they are known.
+func TestNamesOfOneUser(t *testing.T) {
+	g := newTestGuard(t, t.TempDir())
+	p := testProfile("prod")
+	byEmail := p
+	byEmail.Username = "Rob@example.com"
+	names, others := userKeys(p, ""), userKeys(byEmail, "rob", "rob")
+	if len(names) != 1 || len(others) != 2 || others[1] != names[0] {
+		t.Fatalf("keys %q and %q", names, others)
+	}
+	if err := g.reserve(others, "v1", nobody); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.reserve(names, "v1", nobody); err != errTriedBefore {
+		t.Errorf("the same password by the other name: %v", err)
+	}
+	if err := g.settle(others, "v1", refused); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.reserve(names, "v1", aPerson); err != errRefusedBefore {
+		t.Errorf("refused by the other name: %v", err)
+	}
+	if err := g.reserve(names, "v2", nobody); err != nil {
+		t.Error(err)
+	}
+	// Nothing is counted by one name where the other forbids it.
+	if err := g.reserve(others, "v3", nobody); err != errTooManyTries {
+		t.Errorf("a third try: %v", err)
+	}
+	if f, _ := g.read(); len(f.Users[others[0]].Tries) != 1 {
+		t.Errorf("tries %+v", f.Users[others[0]].Tries)
+	}
+	if err := g.settle(names, "v2", succeeded); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.letTry(others, "v1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.reserve(names, "v1", nobody); err != nil {
+		t.Error(err)
 	}
 }

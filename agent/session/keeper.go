@@ -44,8 +44,10 @@ type Config struct {
 // A Keeper holds the sessions of a user's profiles. It implements agent.Agent.
 type Keeper struct {
 	cfg    Config
+	vaults map[string]store.Vault // cfg.Vaults, whose calls end in time
 	source *source
 	guard  *guard
+	told   servers
 	ctx    context.Context // of all work; ends with Close
 	cancel context.CancelFunc
 	work   sync.WaitGroup
@@ -59,7 +61,7 @@ type Keeper struct {
 	sessions      map[string]*session      // by store and SessionID
 	keyholes      map[string]*keyhole      // by store
 	clientSecrets map[string]agent.Secret  // by profile name, store and owner
-	scoped        []string                 // keys of the sessions that makeRoom counts, oldest first
+	scoped        []string                 // keys of the sessions that makeScoped made, oldest first
 	userTurns     map[string]chan struct{} // by userKey
 	codeSteps     map[string]int64         // by userKey: the step of the last code that was made
 	secretChanges int                      // so that a secret that was read before a change isn't kept
@@ -75,6 +77,8 @@ func New(cfg Config) *Keeper {
 	}
 	k := &Keeper{
 		cfg:           cfg,
+		vaults:        map[string]store.Vault{},
+		told:          servers{pause: map[string]pause{}},
 		closed:        make(chan struct{}),
 		sessions:      map[string]*session{},
 		keyholes:      map[string]*keyhole{},
@@ -84,10 +88,22 @@ func New(cfg Config) *Keeper {
 		codeSteps:     map[string]int64{},
 		userTurns:     map[string]chan struct{}{},
 	}
+	for kind, v := range cfg.Vaults {
+		k.vaults[kind] = bound(kind, v)
+	}
 	k.source = newSource(cfg.Load, cfg.Path, k.configChanged)
 	k.guard = newGuard(cfg.StateDir, cfg.Clock.Wall, cfg.Logf)
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	return k
+}
+
+// bound makes the calls of a vault end though a disk hangs: in more than
+// storeTimeout, so that what the store itself says is what is told.
+func bound(kind string, v store.Vault) store.Vault {
+	what := "the store (" + kind + ")"
+	v.Secrets = store.Bound(v.Secrets, storeTimeout+time.Second, what)
+	v.Sessions = store.Bound(v.Sessions, storeTimeout+time.Second, what)
+	return v
 }
 
 func (k *Keeper) now() instant { return k.cfg.Clock.now() }
@@ -183,25 +199,28 @@ func (k *Keeper) session(p profiles.Profile) *session {
 	return s
 }
 
-// makeRoom is called before a session for scopes that somebody asks for by name.
-// So that asking for ever others doesn't fill the memory, the oldest goes.
-// It fails with KindBusy when all of them are at work.
-func (k *Keeper) makeRoom(key string) error {
+// makeScoped returns the session for scopes that somebody asks for by name. So
+// that asking for ever others doesn't fill the memory, the oldest that is idle makes
+// room. It fails with KindBusy when all of them are at work.
+func (k *Keeper) makeScoped(p profiles.Profile) (*session, error) {
+	key := sessionKey(p)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if slices.Contains(k.scoped, key) {
-		return nil
+	if s := k.sessions[key]; s != nil {
+		return s, nil
 	}
+	k.scoped = slices.DeleteFunc(k.scoped, func(key string) bool { return k.sessions[key] == nil })
 	if len(k.scoped) == maxScopedSessions {
-		i := slices.IndexFunc(k.scoped, func(key string) bool { return k.sessions[key] == nil || k.sessions[key].idle() })
+		i := slices.IndexFunc(k.scoped, func(key string) bool { return k.sessions[key].idle() })
 		if i < 0 {
-			return agent.Errorf(agent.KindBusy, "tokens for too many sets of scopes are asked for at once").WithHint("try again in a moment")
+			return nil, agent.Errorf(agent.KindBusy, "tokens for too many sets of scopes are asked for at once").WithHint("try again in a moment")
 		}
 		delete(k.sessions, k.scoped[i])
 		k.scoped = slices.Delete(k.scoped, i, i+1)
 	}
 	k.scoped = append(k.scoped, key)
-	return nil
+	k.sessions[key] = newSession(k, p)
+	return k.sessions[key], nil
 }
 
 // maxScopedSessions is how many sessions for scopes that were asked for are held.
@@ -210,11 +229,13 @@ const maxScopedSessions = 64
 func sessionKey(p profiles.Profile) string { return p.Store + "\n" + p.SessionID() }
 
 // endPauses lets every session ask Cognito again at once: something has
-// changed that may have been the reason of a failure.
+// changed that may have been the reason of a failure. What a server asked for
+// stays.
 func (k *Keeper) endPauses() {
 	for _, s := range k.allSessions() {
 		s.mu.Lock()
-		s.pause = pause{}
+		s.pause.end()
+		s.signInPause.end()
 		s.mu.Unlock()
 	}
 }

@@ -95,6 +95,15 @@ func (s *session) signInAgain(ctx context.Context, c agent.Caller, p profiles.Pr
 			s.mu.Unlock()
 			return why
 		}
+		now := s.keeper.now()
+		err := s.keeper.told.wait(p, now)
+		if !s.signInPause.over(now, true) {
+			err = s.signInPause.err
+		}
+		if err != nil {
+			s.mu.Unlock()
+			return err
+		}
 		try, leave := s.startSigningIn(ctx, c, p, false, agent.LoginRequest{})
 		s.mu.Unlock()
 		defer leave()

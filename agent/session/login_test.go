@@ -214,14 +214,14 @@ func TestLogoutInTrouble(t *testing.T) {
 		s := r.sessions()
 		r.start()
 		r.login(agent.Caller{})
-		r.pool.fail = agent.Errorf(agent.KindNetwork, "no network")
+		r.pool.set(func() { r.pool.fail = agent.Errorf(agent.KindNetwork, "no network") })
 		s.set(true, nil)
 		out, err := r.keeper.Logout(t.Context(), agent.Caller{}, agent.LogoutRequest{Revoke: true})
 		if err != nil || !out.Ended || !strings.Contains(out.Warning, "no network") {
 			t.Errorf("logout %+v, %v", out, err)
 		}
 		s.set(false, nil)
-		r.pool.fail = nil
+		r.pool.set(func() { r.pool.fail = nil })
 		r.restart()
 		_, err = r.token(agent.Caller{}, agent.TokenRequest{})
 		wantKind(t, err, agent.KindLoginRequired)
@@ -292,10 +292,10 @@ func TestSessionSurvives(t *testing.T) {
 			r.start()
 			r.login(agent.Caller{})
 			time.Sleep(2 * time.Hour)
-			r.pool.fail = agent.Errorf(kind, "no")
+			r.pool.set(func() { r.pool.fail = agent.Errorf(kind, "no") })
 			_, err := r.token(agent.Caller{}, agent.TokenRequest{})
 			wantKind(t, err, kind)
-			r.pool.fail = nil
+			r.pool.set(func() { r.pool.fail = nil })
 			time.Sleep(2 * time.Minute)
 			if _, err := r.token(agent.Caller{}, agent.TokenRequest{}); err != nil {
 				t.Errorf("%s: %v", kind, err)

@@ -52,7 +52,7 @@ func (t *signIn) useGiven(ctx context.Context) (agent.Secret, error) {
 	if t.job.canAsk {
 		return t.use(ctx, u)
 	}
-	err = k.guard.reserve(userKey(t.profile), u.version, aScript)
+	err = k.guard.reserve(t.users, u.version, aScript)
 	if err != nil {
 		k.cfg.Logf("session: profile %s: counting the try of a given password: %v", t.profile.Name, err)
 	}
@@ -107,7 +107,7 @@ func (t *signIn) storedPassword(ctx context.Context) (agent.Secret, error) {
 	if u.version, err = k.passwordVersion(ctx, t.profile, u.secret); err != nil {
 		return agent.Secret{}, err
 	}
-	if err := k.guard.reserve(userKey(t.profile), u.version, t.behind()); err != nil {
+	if err := k.guard.reserve(t.users, u.version, t.behind()); err != nil {
 		return agent.Secret{}, t.notTried(err)
 	}
 	return t.use(ctx, u)
@@ -147,16 +147,24 @@ func (t *signIn) settle(ctx context.Context, in SignedIn, err error) {
 	u := t.password
 	t.mu.Unlock()
 	k := t.session.keeper
+	came, kind := outcomeOf(err), agent.KindOf(err)
+	if badCode := kind == agent.KindCodeWrong || kind == agent.KindCodeExpired; badCode && !t.job.canAsk {
+		came = unanswered // Cognito counts it against the user, and nobody stands behind it
+	}
+	if came == unanswered && t.leftAtMore(err) {
+		came = succeeded
+	}
+	// First what keeps it from being done again, so that no crash in between
+	// gives another try.
+	if kind == agent.KindPromptNeeded || came == unanswered && kind == agent.KindCodeWrong {
+		t.session.setNeedsPerson(ctx, true)
+	}
 	if u.version != "" {
-		if e := k.guard.settle(userKey(t.profile), u.version, t.outcomeOf(err)); e != nil {
+		if e := k.guard.settle(t.users, u.version, came); e != nil {
 			k.cfg.Logf("session: noting what came of a sign-in: %v", e)
 		}
 	}
 	t.settleCode(in, err)
-	switch kind := agent.KindOf(err); {
-	case kind == agent.KindPromptNeeded, kind == agent.KindCodeWrong && !t.job.canAsk:
-		t.session.setNeedsPerson(ctx, true)
-	}
 	if !in.NewPassword.Empty() {
 		t.keepChanged(ctx, in.NewPassword)
 	}
@@ -182,19 +190,19 @@ func (t *signIn) keepChanged(ctx context.Context, changed agent.Secret) {
 	t.mu.Unlock()
 }
 
-// outcomeOf is outcomeOf, but for a person who was asked for more and left: then
-// Cognito had taken the password.
-func (t *signIn) outcomeOf(err error) outcome {
+// leftAtMore reports whether a person was asked for more than the password and
+// left: then Cognito had taken the password.
+func (t *signIn) leftAtMore(err error) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if o := outcomeOf(err); o != unanswered || !t.more {
-		return o
-	}
-	switch agent.KindOf(err) {
-	case agent.KindPromptUnanswered, agent.KindCanceled:
-		return succeeded
-	}
-	return unanswered
+	kind := agent.KindOf(err)
+	return t.more && (kind == agent.KindPromptUnanswered || kind == agent.KindCanceled)
+}
+
+// paced reports whether a sign-in that failed may be repeated by the next
+// request: nobody was judged, so no count would stop that.
+func paced(err error) bool {
+	return err != nil && (agent.AsError(err).Retryable() || errors.As(err, new(NotSent)) || outcomeOf(err) == unjudged)
 }
 
 // outcomeOf tells from a sign-in's error whether the password was wrong. What
@@ -280,7 +288,7 @@ func (k *Keeper) versionKey(ctx context.Context, kind string) ([]byte, error) {
 	if key := k.versionKeys[kind]; key != nil {
 		return key, nil
 	}
-	sessions := k.cfg.Vaults[kind].Sessions
+	sessions := k.vaults[kind].Sessions
 	key, err := sessions.Get(ctx, versionKeyName)
 	if errors.Is(err, store.ErrNotFound) {
 		key = make([]byte, 32)

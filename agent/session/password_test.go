@@ -87,7 +87,7 @@ func TestUnansweredTriesAreCounted(t *testing.T) {
 		r := newRig(t)
 		r.start()
 		r.store(agent.SecretPassword, rightPassword)
-		r.pool.fail = agent.Errorf(agent.KindNetwork, "no answer")
+		r.pool.set(func() { r.pool.fail = agent.Errorf(agent.KindNetwork, "no answer") })
 		for range 600 { // an hour
 			_, err := r.token(agent.Caller{}, agent.TokenRequest{})
 			if err == nil {
@@ -106,7 +106,7 @@ func TestUnansweredTriesAreCounted(t *testing.T) {
 		if in, _ := r.pool.counts(); in > 7 {
 			t.Errorf("%d tries", in)
 		}
-		r.pool.fail = nil
+		r.pool.set(func() { r.pool.fail = nil })
 		r.store(agent.SecretPassword, rightPassword)
 		time.Sleep(16 * time.Minute)
 		if _, err := r.token(agent.Caller{}, agent.TokenRequest{}); err != nil {

@@ -157,6 +157,30 @@ func TestFaultsOnTheWay(t *testing.T) {
 	}
 }
 
+// The answer to a rotation is lost, and nobody asks for a token while Cognito
+// would still give it again: the agent does.
+func TestLostAnswer(t *testing.T) {
+	var ahead atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	m := newMachineAt(t, userpool.Client{Rotation: true, RetryGrace: 10 * time.Second}, now)
+	m.login()
+	m.server.Fail("GetTokensFromRefreshToken", userpool.LoseAnswer, 1)
+	if got, err := m.token(true); err != nil || got.Warning == "" {
+		t.Fatalf("token %+v, %v", got, err)
+	}
+	for deadline := time.Now().Add(8 * time.Second); m.server.Count("GetTokensFromRefreshToken") < 2; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody asks again")
+		}
+	}
+	time.Sleep(200 * time.Millisecond) // for the answer to be stored
+	ahead.Add(int64(2 * time.Hour))
+	m.restart()
+	if _, err := m.token(false); err != nil {
+		t.Errorf("after the time of grace: %v", err)
+	}
+}
+
 // A thousand requests and many restarts with a wrong stored password are one
 // try at the pool.
 func TestWrongStoredPassword(t *testing.T) {

@@ -2,10 +2,12 @@ package session
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/internal/failpoint"
 	"github.com/cogtok/cogtok/profiles"
 )
 
@@ -24,9 +26,14 @@ func (s *session) renew(ctx context.Context, p profiles.Profile, kind string, se
 	}
 	j := s.renewing
 	if j == nil {
-		if !s.pause.over(s.keeper.now()) {
-			defer s.mu.Unlock()
-			return s.pause.err
+		now := s.keeper.now()
+		err := s.keeper.told.wait(p, now)
+		if !s.pause.over(now, !seen.lives(now, 0)) {
+			err = s.pause.err
+		}
+		if err != nil {
+			s.mu.Unlock()
+			return err
 		}
 		j = s.startRenewing(p)
 	}
@@ -49,14 +56,61 @@ func (s *session) startRenewing(p profiles.Profile) *job {
 			err = errLoggedOut.WithHint("run: cogtok login %s", p.Name)
 		case ctx.Err() == nil:
 			s.pause.note(s.keeper.now(), err)
+			s.keeper.told.note(p, s.keeper.now(), err)
 			if s.problem = err; agent.KindOf(err) == agent.KindLoginRequired {
 				s.problem = nil // the record tells why
+			}
+			if s.lost {
+				s.startFindingLost(p)
 			}
 		}
 		s.mu.Unlock()
 		j.finish(err)
 	})
 	return j
+}
+
+// mayBeLost reports whether Cognito may have done what was asked for, though no
+// answer says so.
+func mayBeLost(err error) bool {
+	e := agent.AsError(err)
+	return (e.Kind == agent.KindNetwork || e.Kind == agent.KindService) && e.RetryAfter == 0 && !errors.As(err, new(NotSent))
+}
+
+// longestGrace is the longest time for which Cognito takes a refresh token that
+// it has exchanged for another already (RetryGracePeriodSeconds).
+const longestGrace = time.Minute
+
+// startFindingLost asks again, at the pace of the pauses, for what may have been
+// lost: after the time of grace it would be the end of the session, and the next
+// request for a token may come much later. mu is held.
+func (s *session) startFindingLost(p profiles.Profile) {
+	if s.finding || !p.HasUser() {
+		return
+	}
+	s.finding = true
+	began := s.keeper.now()
+	s.keeper.spawn(func() {
+		for s.keeper.sleep(time.Second) && s.keeper.now().since(began) < longestGrace && s.stillLost() {
+			_ = s.renew(s.keeper.ctx, p, agent.TypeAccess, s.token(agent.TypeAccess))
+		}
+		s.mu.Lock()
+		s.finding = false
+		s.mu.Unlock()
+	})
+}
+
+// stillLost reports whether the last try to renew ended in the same way.
+func (s *session) stillLost() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lost
+}
+
+func (s *session) setLost(lost bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost = lost
 }
 
 // renewOnce has the turn while it renews.
@@ -105,15 +159,18 @@ func (s *session) refresh(ctx context.Context, p profiles.Profile, r record, log
 	if err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.BeforeRenewing)
 	asked := k.now()
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	g, err := k.cfg.Provider.Refresh(call, p, secret, r.grant())
+	s.setLost(err != nil && mayBeLost(err))
 	if err != nil {
 		k.noteClientSecret(err)
 		return err
 	}
-	a, err := accept(p, g, r.Subject, asked)
+	failpoint.Reach(failpoint.Answered)
+	a, err := accept(p, g, r.Subject, asked, k.now())
 	if err != nil {
 		return err
 	}
@@ -129,7 +186,9 @@ func (s *session) refresh(ctx context.Context, p profiles.Profile, r record, log
 		return errLoggedOut
 	}
 	s.keepMissing(a)
+	failpoint.Reach(failpoint.BeforePublishing)
 	s.publish(renewed, a, err)
+	failpoint.Reach(failpoint.Published)
 	k.cfg.Logf("session: profile %s: renewed", p.Name)
 	return shortfall(p, g, a, k.now())
 }

@@ -41,10 +41,10 @@ func (k *Keeper) scopedSession(own, p profiles.Profile) (*session, error) {
 	if k.guard.signedOut(s.key()) {
 		return nil, errLoggedOut.WithHint("run: cogtok login %s", p.Name)
 	}
-	if err := k.makeRoom(sessionKey(p)); err != nil {
+	scoped, err := k.makeScoped(p)
+	if err != nil {
 		return nil, err
 	}
-	scoped := k.session(p)
 	scoped.mu.Lock()
 	scoped.of = s.key()
 	scoped.mu.Unlock()

@@ -40,14 +40,16 @@ func (k *Keeper) secretGiven(ctx context.Context, p profiles.Profile, r agent.Se
 	switch r.Kind {
 	case agent.SecretTOTPSeed:
 		k.session(p).setNeedsPerson(ctx, false)
+		k.letTryAll(ctx, p)
 	case agent.SecretPassword:
 		return k.letTry(ctx, p, r.Value)
 	case agent.SecretClientSecret: // the want of which may be why a sign-in failed
-		err := k.guard.letTryAll(userKey(p))
-		if !p.HasUser() { // who hands over the secret wants its tokens
-			err = errors.Join(err, k.guard.setSignedOut(k.session(p).key(), false))
+		k.letTryAll(ctx, p)
+		if p.HasUser() {
+			return nil
 		}
-		if err != nil {
+		// Who hands over the secret of an app client wants its tokens.
+		if err := k.guard.setSignedOut(k.session(p).key(), false); err != nil {
 			k.cfg.Logf("session: noting a new client secret: %v", err)
 		}
 	}
@@ -60,10 +62,18 @@ func (k *Keeper) letTry(ctx context.Context, p profiles.Profile, password agent.
 	if err != nil {
 		return err
 	}
-	if err := k.guard.letTry(userKey(p), version); err != nil {
+	if err := k.guard.letTry(userKeys(p, k.session(p).knownAs(ctx)), version); err != nil {
 		k.cfg.Logf("session: noting a new password: %v", err)
 	}
 	return nil
+}
+
+// letTryAll lets sign-ins be tried that failed for want of what a person has
+// just stored.
+func (k *Keeper) letTryAll(ctx context.Context, p profiles.Profile) {
+	if err := k.guard.letTryAll(userKeys(p, k.session(p).knownAs(ctx))); err != nil {
+		k.cfg.Logf("session: noting a new secret: %v", err)
+	}
 }
 
 // DeleteSecret implements agent.Agent.
@@ -173,7 +183,7 @@ func (k *Keeper) noteClientSecret(err error) {
 func (k *Keeper) getSecret(ctx context.Context, kind, profile, secret string) (agent.Secret, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	value, err := k.cfg.Vaults[kind].Secrets.Get(ctx, secretName(profile, secret))
+	value, err := k.vaults[kind].Secrets.Get(ctx, secretName(profile, secret))
 	if errors.Is(err, store.ErrNotFound) {
 		return agent.Secret{}, nil
 	}

@@ -36,14 +36,22 @@ type session struct {
 	signIns   int             // how often it was signed in
 	renewing  *job            // nil: nobody renews
 	stopRenew context.CancelFunc
-	signingIn *job // nil: nobody signs in
-	pause     pause
-	forced    bucket
-	unsaved   error     // why the newest record is in memory only
-	saving    bool      // somebody tries to save it from time to time
-	problem   error     // what went wrong last, for status
-	of        string    // the key of the session whose profile it is, with other scopes
-	handedOut time.Time // the latest expiry of a token that was handed out
+	lost      bool  // the answer of the last try to renew may be, though Cognito has given one
+	finding   bool  // startFindingLost is under way
+	signingIn *job  // nil: nobody signs in
+	pause     pause // of renewing
+	// signInPause is of the sign-ins that no person has asked for.
+	signInPause pause
+	forced      bucket
+	unsaved     error     // why the newest record is in memory only
+	saving      bool      // somebody tries to save it from time to time
+	problem     error     // what went wrong last, for status
+	of          string    // the key of the session whose profile it is, with other scopes
+	handedOut   time.Time // the latest expiry of a token that was handed out
+
+	seen     sighting // the server's clock
+	warned   bool     // that this machine's is off
+	warnedAt instant
 }
 
 func newSession(k *Keeper, p profiles.Profile) *session {
@@ -52,7 +60,7 @@ func newSession(k *Keeper, p profiles.Profile) *session {
 		id:     p.SessionID(),
 		name:   recordName(p),
 		store:  p.Store,
-		vault:  k.cfg.Vaults[p.Store],
+		vault:  k.vaults[p.Store],
 		turn:   make(chan struct{}, 1),
 		record: record{Version: 1, Session: p.SessionID()},
 		tokens: map[string]held{},
@@ -126,12 +134,13 @@ type accepted struct {
 	tokens  map[string]held
 	subject string
 	name    string // of the user, for people; empty where the tokens tell none
+	seen    sighting
 }
 
 // accept decodes the tokens of a grant and checks that they are what the
 // profile expects: a token handed to the wrong service, or of another user,
-// would be worse than none. asked is as in [hold].
-func accept(p profiles.Profile, g Grant, subject string, asked instant) (accepted, error) {
+// would be worse than none. asked is as in [hold], came when the answer was there.
+func accept(p profiles.Profile, g Grant, subject string, asked, came instant) (accepted, error) {
 	a := accepted{tokens: map[string]held{}}
 	for kind, token := range map[string]string{agent.TypeID: g.IDToken, agent.TypeAccess: g.AccessToken} {
 		if token == "" {
@@ -156,6 +165,7 @@ func accept(p profiles.Profile, g Grant, subject string, asked instant) (accepte
 	if subject != "" && a.subject != subject {
 		return accepted{}, errOtherUser
 	}
+	a.seen = see(g, a, asked, came)
 	return a, nil
 }
 
@@ -231,7 +241,7 @@ func (s *session) publish(r record, a accepted, saved error) {
 			a.tokens[kind] = old // it came again; it is as old as it was
 		}
 	}
-	s.record, s.tokens, s.loaded = r, a.tokens, true
+	s.record, s.tokens, s.loaded, s.seen = r, a.tokens, true, a.seen
 	s.problem, s.unsaved = nil, saved
 	s.mu.Unlock()
 	if saved != nil {

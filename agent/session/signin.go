@@ -21,6 +21,7 @@ type signIn struct {
 	given   agent.Secret // the password that came with the request
 	reset   bool         // the password is to be set anew first
 	logouts int          // session.logouts at the start
+	users   []string     // the names that the tries are counted under
 
 	mu       sync.Mutex
 	asked    instant // when the last answer came, or when it began
@@ -52,6 +53,10 @@ func (s *session) startSigningIn(ctx context.Context, c agent.Caller, p profiles
 		if err != nil && err != errNoPassword && agent.KindOf(err) != agent.KindPromptUnanswered && ctx.Err() == nil {
 			s.problem = err // a person who left it knows
 		}
+		if paced(err) {
+			s.signInPause.note(s.keeper.now(), err)
+			s.keeper.told.note(p, s.keeper.now(), err)
+		}
 		s.mu.Unlock()
 		try.job.finish(err)
 	})
@@ -77,7 +82,9 @@ func (t *signIn) run(ctx context.Context) error {
 		defer endTurn()
 	}
 	devices := devicesOf{k, t.profile}
-	login := Login{ClientSecret: secret, Password: t.findPassword, Code: t.findCode, Devices: devices, KnownAs: devices.knownAs(ctx), Reset: t.reset}
+	known := devices.knownAs(ctx)
+	t.users = userKeys(t.profile, t.session.knownAs(ctx), known)
+	login := Login{ClientSecret: secret, Password: t.findPassword, Code: t.findCode, Devices: devices, KnownAs: known, Reset: t.reset}
 	if t.job.canAsk {
 		login.Prompter = t
 	}
@@ -114,7 +121,7 @@ func (k *Keeper) userTurn(ctx context.Context, user string) (end func(), err err
 // keep stores the outcome and publishes it.
 func (t *signIn) keep(ctx context.Context, in SignedIn) error {
 	s, g := t.session, in.Grant
-	a, err := accept(t.profile, g, "", t.lastAsked())
+	a, err := accept(t.profile, g, "", t.lastAsked(), s.keeper.now())
 	if err != nil {
 		return err
 	}
@@ -138,7 +145,7 @@ func (t *signIn) keep(ctx context.Context, in SignedIn) error {
 	}
 	s.mu.Lock()
 	s.signIns++
-	s.pause = pause{}
+	s.pause, s.signInPause = pause{}, pause{}
 	s.mu.Unlock()
 	s.publish(r, a, saved)
 	s.keeper.cfg.Logf("session: profile %s: signed in", t.profile.Name)

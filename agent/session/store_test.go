@@ -18,10 +18,11 @@ import (
 // A troubled store has troubles that the one inside doesn't have.
 type troubled struct {
 	store.Store
-	mu     sync.Mutex
-	stuck  bool  // calls wait for their context
-	broken error // calls fail
-	onPut  func(name string)
+	mu       sync.Mutex
+	stuck    bool  // calls wait for their context
+	broken   error // calls fail
+	onlyRead bool
+	onPut    func(name string)
 }
 
 func (s *troubled) trouble(ctx context.Context) error {
@@ -51,6 +52,9 @@ func (s *troubled) Get(ctx context.Context, name string) ([]byte, error) {
 func (s *troubled) Put(ctx context.Context, name string, value []byte) error {
 	if err := s.trouble(ctx); err != nil {
 		return err
+	}
+	if s.onlyRead {
+		return &store.UnavailableError{Reason: "it is read-only"}
 	}
 	if s.onPut != nil {
 		s.onPut(name)
@@ -173,6 +177,38 @@ func TestStuckStore(t *testing.T) {
 		}
 		if st, _ := k.Status(t.Context(), agent.Caller{}, agent.StatusRequest{}); st.Profiles[0].Unpersisted {
 			t.Errorf("status %+v", st)
+		}
+	})
+}
+
+// A store that doesn't even look at its context, as a disk that hangs.
+func TestDiskThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		gate := make(chan struct{})
+		s := r.sessions()
+		r.pool.rotate = true
+		k := r.start()
+		r.login(agent.Caller{})
+		time.Sleep(2 * time.Hour)
+		s.onPut = func(string) { <-gate }
+		for range 3 {
+			began := time.Now()
+			if _, err := r.token(agent.Caller{}, agent.TokenRequest{}); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took > 3200*time.Millisecond {
+				t.Errorf("took %v", took)
+			}
+			time.Sleep(time.Hour)
+		}
+		if st, _ := k.Status(t.Context(), agent.Caller{}, agent.StatusRequest{}); !st.Profiles[0].Unpersisted {
+			t.Errorf("status %+v", st)
+		}
+		close(gate)
+		time.Sleep(2 * time.Minute)
+		if !r.pool.valid[r.storedRefreshToken()] {
+			t.Error("the newest refresh token was not stored")
 		}
 	})
 }

@@ -105,7 +105,7 @@ func passing(err error) bool {
 	}
 	e := agent.AsError(err)
 	switch e.Kind {
-	case agent.KindLambda, agent.KindStore, agent.KindLocked:
+	case agent.KindLambda, agent.KindStore, agent.KindLocked, agent.KindForbidden, agent.KindInternal:
 		return true
 	case agent.KindCanceled:
 		return false
@@ -144,6 +144,9 @@ func (s *session) handOut(p profiles.Profile, kind string, h held, warning strin
 	s.mu.Lock()
 	if h.claims.Expires.After(s.handedOut) {
 		s.handedOut = h.claims.Expires
+	}
+	if warning == "" {
+		warning = s.warnOfClock(now)
 	}
 	s.mu.Unlock()
 	return agent.Token{

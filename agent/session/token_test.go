@@ -124,7 +124,7 @@ func TestShortTokenIsServedInAnOutage(t *testing.T) {
 		r.start()
 		r.login(agent.Caller{})
 		time.Sleep(59 * time.Minute)
-		r.pool.fail = agent.Errorf(agent.KindNetwork, "no network")
+		r.pool.set(func() { r.pool.fail = agent.Errorf(agent.KindNetwork, "no network") })
 		got, err := r.token(agent.Caller{}, agent.TokenRequest{})
 		if err != nil || !strings.Contains(got.Warning, "no network") {
 			t.Fatalf("token %+v, %v", got, err)
@@ -140,7 +140,7 @@ func TestShortTokenIsServedInAnOutage(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		_, err = r.token(agent.Caller{}, agent.TokenRequest{})
 		wantKind(t, err, agent.KindNetwork)
-		r.pool.fail = nil
+		r.pool.set(func() { r.pool.fail = nil })
 		time.Sleep(10 * time.Second)
 		if got, err = r.token(agent.Caller{}, agent.TokenRequest{}); err != nil || got.Warning != "" {
 			t.Errorf("after the outage: %+v, %v", got, err)
@@ -158,7 +158,7 @@ func TestOutageIsPaced(t *testing.T) {
 			r.start()
 			r.login(agent.Caller{})
 			time.Sleep(2 * time.Hour)
-			r.pool.fail = agent.Errorf(tt.kind, "down")
+			r.pool.set(func() { r.pool.fail = agent.Errorf(tt.kind, "down") })
 			for range 6000 { // ten minutes
 				_, err := r.token(agent.Caller{}, agent.TokenRequest{})
 				wantKind(t, err, tt.kind)

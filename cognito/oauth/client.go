@@ -180,7 +180,7 @@ func (a answer) tokens() (Tokens, error) {
 
 // failed returns the error for an answer; why is nil where it may be an OAuth error.
 func (a answer) failed(why error) *Error {
-	e := &Error{Status: a.status, HTML: a.isHTML(), Date: a.date(), Err: why}
+	e := &Error{Status: a.status, HTML: a.isHTML(), Date: a.date(), RetryAfter: a.header.Get("Retry-After"), Err: why}
 	var body struct {
 		Code        string `json:"error"`
 		Description string `json:"error_description"`

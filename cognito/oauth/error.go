@@ -33,6 +33,8 @@ type Error struct {
 	Err error
 	// Date is the server's clock; zero if it didn't say.
 	Date time.Time
+	// RetryAfter is the header of that name, as it came.
+	RetryAfter string
 }
 
 // Error says what kind of failure it was, and nothing that a server wrote.

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/cogtok/cogtok/internal/failpoint"
 	"github.com/cogtok/cogtok/store"
 )
 
@@ -96,6 +98,7 @@ func mustBeRegular(path string) error {
 // temporary name can be a fixed one: what a killed writer left behind is
 // removed by the next.
 func writeFile(path string, data []byte) error {
+	failpoint.Reach(failpoint.BeforeStoring)
 	temporary := path + ".new"
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return unavailable("write", path, err)
@@ -108,9 +111,11 @@ func writeFile(path string, data []byte) error {
 		os.Remove(temporary)
 		return unavailable("write", path, err)
 	}
+	failpoint.Reach(failpoint.Renamed)
 	if err := syncDirectory(filepath.Dir(path)); err != nil {
 		return unavailable("write", path, err)
 	}
+	failpoint.Reach(failpoint.DirectorySynced)
 	return nil
 }
 
@@ -119,12 +124,33 @@ func writeNew(path string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	failpoint.Reach(failpoint.NewFileMade)
+	half := len(data) / 2 // in two parts, so that a crash in between can be tried
+	_, err = f.Write(data[:half])
+	failpoint.Reach(failpoint.NewFileHalf)
+	if err == nil {
+		_, err = f.Write(data[half:])
+	}
+	failpoint.Reach(failpoint.NewFileWritten)
 	if err == nil {
 		err = f.Sync()
 	}
+	failpoint.Reach(failpoint.NewFileSynced)
 	return errors.Join(err, f.Close())
 }
+
+// readBack makes sure that what was written is what is read from now on: a
+// network's file system may say yes to what it doesn't keep.
+func readBack(path string, data []byte) error {
+	kept, _, err := readFile(path)
+	if err == nil && !bytes.Equal(kept, data) {
+		err = unavailable("write", path, errNotKept)
+	}
+	failpoint.Reach(failpoint.ReadBack)
+	return err
+}
+
+var errNotKept = errors.New("reading it back gave something else")
 
 // setAside renames a file that is of no use, and returns its new name.
 func setAside(path string, now time.Time) (string, error) {

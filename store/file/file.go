@@ -242,6 +242,9 @@ func (s *Store) write(ctx context.Context, at stamp, values map[string][]byte, b
 		err = writeFile(s.path, sealed)
 	}
 	if err == nil {
+		err = readBack(s.path, sealed)
+	}
+	if err == nil {
 		at, err = stampOf(s.path)
 	}
 	if err != nil {
