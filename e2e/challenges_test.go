@@ -27,9 +27,9 @@ var (
 		},
 	}
 	mailed = step{
-		asks: "(empty: send a new one): ", right: sentCode, mends: 2,
+		asks: "(empty: send a new one): ", right: sentCode, mends: 2, resends: 3,
 		wrong: ending{wrongCode, 3, 7, "the code was wrong", 1, 0},
-		empty: ending{typed(""), 3, 7, "no good code in 3 tries", 2, 0},
+		empty: ending{typed(""), 6, 7, "no good code in 3 tries", 3, 0},
 	}
 	// The new password is asked for before the code can be judged.
 	resetCode = mailed.with(func(s *step) { s.mends, s.wrong.sent, s.wrong.then = 1, 0, 2 })
@@ -136,9 +136,9 @@ var challenges = []challenge{
 			empty: ending{typed(""), 1, 3, "no email address was given", 0, 0},
 		}, mailed.passed()},
 	},
-	{name: "SELECT_CHALLENGE", pool: everybody, user: reachable, keys: "auth: choice\n", steps: []step{menu("4", "1"), thePassword}},
-	{name: "PASSWORD", pool: everybody, user: reachable, keys: "auth: choice\n", steps: []step{menu("4", "2").passed(), thePassword}},
-	{name: "EMAIL_OTP as first factor", pool: everybody, user: reachable, keys: "auth: choice\n", steps: []step{menu("4", "3").passed(), mailed}},
+	{name: "SELECT_CHALLENGE", pool: everybody, user: reachable, keys: "auth: choice\n", steps: []step{menu("3", "1"), thePassword}},
+	{name: "PASSWORD", pool: everybody, user: reachable, keys: "auth: choice\npreferred_challenge: PASSWORD\n", steps: []step{thePassword}},
+	{name: "EMAIL_OTP as first factor", pool: everybody, user: reachable, keys: "auth: choice\n", steps: []step{menu("3", "2").passed(), mailed}},
 	{name: "SMS_OTP", pool: everybody, user: reachable, keys: "auth: choice\npreferred_challenge: SMS_OTP\n", steps: []step{mailed}},
 	{
 		name: "CUSTOM_CHALLENGE", pool: userpool.PoolConfig{Custom: userpool.Ask(0, userpool.Question{Public: map[string]string{"riddle": "What walks on four legs?"}, Answer: "marker-answer"})},

@@ -303,7 +303,7 @@ func TestWrongTOTPSeed(t *testing.T) {
 		t.Errorf("the wrong code was tried %d times", n)
 	}
 	term := u.Terminal("login", "totp")
-	term.Expect("The code that was made from what is stored was refused. Code from your authenticator app: ")
+	term.Expect("was refused before or is being tried. Code from your authenticator app: ")
 	term.Type(appCode(totpSeed)(&sitting{t: t}, 0) + "\n")
 	if r := term.Wait(); r.Code != 0 {
 		t.Error(r)

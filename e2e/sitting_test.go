@@ -36,6 +36,7 @@ type challenge struct {
 // A step is one question.
 type step struct {
 	asks       string // the end of what the terminal shows
+	resends    int    // how often nothing and Enter has a code sent; 0: it is no code that is sent
 	hidden     bool   // what is typed isn't shown
 	right      answer
 	elsewhere  bool   // all but the right answer is tested in another challenge
@@ -279,7 +280,11 @@ func (s *sitting) begin(i int) {
 // answer answers a question, once it is put. What follows on is typed after it.
 func (s *sitting) answer(st step, a answer, n int) {
 	s.t.Helper()
-	s.term.Expect(st.asks)
+	end := st.asks
+	if st.resends > 0 && n >= st.resends {
+		end = ": " // no more is sent
+	}
+	s.term.Expect(end)
 	s.term.Type(a(s, n) + "\n")
 }
 

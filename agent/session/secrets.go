@@ -82,7 +82,10 @@ func (k *Keeper) DeleteSecret(ctx context.Context, c agent.Caller, r agent.Secre
 	if err != nil {
 		return agent.None{}, err
 	}
-	return agent.None{}, named(p, k.deleteSecret(ctx, p, r.Kind))
+	if err = k.deleteSecret(ctx, p, r.Kind); err == nil && r.Kind == agent.SecretClientSecret {
+		k.letTryAll(ctx, p) // a secret that the app client hasn't got may be why a sign-in failed
+	}
+	return agent.None{}, named(p, err)
 }
 
 // secretOf checks a request about a secret and unlocks its store.

@@ -54,7 +54,9 @@ func (s *session) startSigningIn(ctx context.Context, c agent.Caller, p profiles
 			s.problem = err // a person who left it knows
 		}
 		if paced(err) {
-			s.signInPause.note(s.keeper.now(), err)
+			if !try.job.canAsk { // a person goes at a person's pace
+				s.signInPause.note(s.keeper.now(), err)
+			}
 			s.keeper.told.note(p, s.keeper.now(), err)
 		}
 		s.mu.Unlock()
