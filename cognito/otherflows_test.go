@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cogtok/cogtok/agent"
@@ -90,10 +91,9 @@ func TestProbesThatSayNothing(t *testing.T) {
 		"user":    func(w http.ResponseWriter) { refused(w, 400, "UserNotFoundException", "") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			first := true
+			var refusedOnce atomic.Bool
 			s := newStage(t, profiles.AuthPassword, func(_ string, _ map[string]any, w http.ResponseWriter) {
-				if first {
-					first = false
+				if !refusedOnce.Swap(true) {
 					refused(w, 400, "InvalidParameterException", "USER_PASSWORD_AUTH flow not enabled for this client")
 					return
 				}

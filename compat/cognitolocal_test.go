@@ -212,17 +212,22 @@ func (s *cognitoLocal) revokes(p *person, user string) {
 
 func (s *cognitoLocal) refreshTokens(t testing.TB, user string) int {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(s.dir, ".cognito/db", s.pool+".json"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var file struct {
 		Users map[string]struct{ RefreshTokens []string }
 	}
-	if err := json.Unmarshal(data, &file); err != nil {
-		t.Fatal(err)
+	var err error
+	for range 100 { // it may be half written: others use the server at the same time
+		var data []byte
+		if data, err = os.ReadFile(filepath.Join(s.dir, ".cognito/db", s.pool+".json")); err == nil {
+			err = json.Unmarshal(data, &file)
+		}
+		if err == nil {
+			return len(file.Users[user].RefreshTokens)
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
-	return len(file.Users[user].RefreshTokens)
+	t.Fatal(err)
+	return 0
 }
 
 func localTrials() []localTrial {
