@@ -58,7 +58,7 @@ func (k *Keeper) unlock(ctx context.Context, c agent.Caller, p profiles.Profile)
 	k.mu.Unlock()
 	defer leave()
 	if isNew {
-		k.spawn(func() { k.runUnlock(hole, j, lock, command) })
+		k.spawn(func() { k.runUnlock(hole, j, p.Store, command) })
 	}
 	if err := j.wait(ctx, c.Prompter); !errors.Is(err, errSomebodyElse) {
 		return err
@@ -69,7 +69,8 @@ func (k *Keeper) unlock(ctx context.Context, c agent.Caller, p profiles.Profile)
 var errLocked = agent.Errorf(agent.KindLocked, "the secrets are locked, and nobody can be asked for the passphrase").
 	WithHint("run a cogtok command in a terminal, or put a passphrase_command in the config")
 
-func (k *Keeper) runUnlock(hole *keyhole, j *job, lock store.Lock, command []string) {
+func (k *Keeper) runUnlock(hole *keyhole, j *job, store string, command []string) {
+	lock := k.cfg.Vaults[store].Lock
 	ctx, cancel := context.WithTimeout(k.ctx, signInTimeout)
 	defer cancel()
 	var err error
@@ -86,6 +87,7 @@ func (k *Keeper) runUnlock(hole *keyhole, j *job, lock store.Lock, command []str
 	k.mu.Unlock()
 	if err == nil {
 		k.endPauses()
+		k.tellStore(store, agent.EventUnlocked)
 	}
 	j.finish(err)
 }
