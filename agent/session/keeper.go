@@ -50,6 +50,7 @@ type Keeper struct {
 	told   servers
 
 	watchers watchers
+	hooks    hooks
 
 	ctx    context.Context // of all work; ends with Close
 	cancel context.CancelFunc

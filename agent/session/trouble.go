@@ -14,9 +14,10 @@ import (
 // A trouble is what a session's watchers are told of once: that it can't be
 // renewed for now, or that it is lost.
 type trouble struct {
-	failing     bool    // the last try to renew has failed, and that was told
-	began, last instant // the first and the last failure of an outage
-	lost        bool    // Cognito has ended the session, and that wasn't told yet
+	failing     bool          // the last try to renew has failed, and that was told
+	began, last instant       // the first and the last failure of an outage
+	told        time.Duration // what the server asked for at the last
+	lost        bool          // Cognito has ended the session, and that wasn't told yet
 }
 
 const (
@@ -27,14 +28,15 @@ const (
 	outageGap = 5 * time.Minute
 )
 
-// failed counts a failure of renewing. isNew says that it is the first one since it
+// failed counts a failure of renewing, after which the server may have told how long
+// it isn't to be asked again. isNew says that it is the first one since it
 // worked, long that renewing has failed for long.
-func (t *trouble) failed(now instant) (isNew, long bool) {
+func (t *trouble) failed(now instant, told time.Duration) (isNew, long bool) {
 	isNew = !t.failing
-	if isNew || now.passed(t.last) > outageGap {
+	if isNew || now.passed(t.last) > outageGap+t.told {
 		t.began = now
 	}
-	t.failing, t.last = true, now
+	t.failing, t.last, t.told = true, now, told
 	return isNew, now.passed(t.began) >= hookAfter
 }
 
@@ -48,11 +50,14 @@ func (s *session) noteRenewal(p profiles.Profile, err error) (tell func()) {
 	case kind == agent.KindCanceled, errors.Is(err, context.Canceled):
 		return func() {}
 	}
-	isNew, _ := s.trouble.failed(s.keeper.now())
+	isNew, long := s.trouble.failed(s.keeper.now(), agent.AsError(err).RetryAfter)
 	e := agent.Event{Event: agent.EventError, Message: messageOf(p, err), Hint: agent.AsError(err).Hint}
 	return func() {
 		if isNew {
 			s.tell(e)
+		}
+		if long {
+			s.runHook(onError, p, e)
 		}
 	}
 }
@@ -78,6 +83,7 @@ func (s *session) tellLoss(p profiles.Profile, err error) {
 	if untold {
 		e := agent.Event{Event: agent.EventLoginNeeded, Message: cmp.Or(printable.Limit(why, maxMessage), messageOf(p, err))}
 		s.tell(e)
+		s.runHook(onLoginNeeded, p, e)
 	}
 }
 
