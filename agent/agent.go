@@ -36,6 +36,10 @@ type Agent interface {
 	// Upgrade makes the agent's own program take over from it, if that was
 	// replaced. It keeps socket, sessions and connections.
 	Upgrade(ctx context.Context, c Caller, r None) (UpgradeResult, error)
+	// Watch tells c.Notify of what happens to one profile or to all, beginning
+	// with how they are now. It ends with ctx, when Notify fails, or with
+	// KindShuttingDown when the agent ends or is upgraded.
+	Watch(ctx context.Context, c Caller, r WatchRequest) (None, error)
 	// Version says which agent this is.
 	Version(ctx context.Context, c Caller, r None) (Version, error)
 	// Stop ends the agent after the calls in flight.
@@ -49,6 +53,8 @@ type Caller struct {
 	// Prompter asks the person behind the call. It is nil when the call said
 	// that nobody can be asked ("interactive": false).
 	Prompter Prompter
+	// Notify takes the events of Watch, one at a time. Its error ends the call.
+	Notify func(Event) error
 }
 
 // A Prompter puts a question to a person and waits for the answer.

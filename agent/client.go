@@ -135,6 +135,12 @@ func (c *Client) Upgrade(ctx context.Context, who Caller, r None) (UpgradeResult
 	return do[UpgradeResult](ctx, c, who, "upgrade", callTimeout, r)
 }
 
+// Watch implements Agent. Nothing else can be called on the connection meanwhile.
+// An error of Notify hangs up.
+func (c *Client) Watch(ctx context.Context, who Caller, r WatchRequest) (None, error) {
+	return do[None](ctx, c, who, watchMethod, 0, r)
+}
+
 // Version implements Agent.
 func (c *Client) Version(ctx context.Context, who Caller, r None) (Version, error) {
 	return do[Version](ctx, c, who, "version", quickTimeout, r)
@@ -152,7 +158,7 @@ func do[Res any](ctx context.Context, c *Client, who Caller, method string, limi
 	if err != nil {
 		return res, err
 	}
-	raw, err := c.call(ctx, who.Prompter, method, limit, params)
+	raw, err := c.call(ctx, who, method, limit, params)
 	if err != nil {
 		return res, err
 	}
@@ -163,7 +169,7 @@ func do[Res any](ctx context.Context, c *Client, who Caller, method string, limi
 }
 
 // call takes its turn, sends a call and waits for the answer.
-func (c *Client) call(ctx context.Context, p Prompter, method string, limit time.Duration, params json.RawMessage) (json.RawMessage, error) {
+func (c *Client) call(ctx context.Context, who Caller, method string, limit time.Duration, params json.RawMessage) (json.RawMessage, error) {
 	select {
 	case <-c.turn:
 		defer func() { c.turn <- struct{}{} }()
@@ -184,7 +190,7 @@ func (c *Client) call(ctx context.Context, p Prompter, method string, limit time
 	}
 	// An agent that hung up may have said why, so a failed write is no reason
 	// not to read.
-	return c.awaitAnswer(ctx, id, &asking{client: c, prompter: p, limit: limit})
+	return c.awaitAnswer(ctx, id, &asking{client: c, prompter: who.Prompter, notify: who.Notify, limit: limit})
 }
 
 // awaitAnswer reads until the answer to the call with that id arrives.
@@ -206,7 +212,12 @@ func (c *Client) awaitAnswer(ctx context.Context, id json.RawMessage, a *asking)
 			a.start(ctx, m)
 		case m.isCall():
 			_ = c.send(outgoing{ID: m.ID, Error: fault(codeUnknownMethod, "the client has no such method")})
-		case m.Method != "": // a notification
+		case m.Method == "event" && a.notify != nil:
+			if err := a.tell(m.Params); err != nil {
+				c.nc.Close()
+				return nil, err
+			}
+		case m.Method != "": // another notification
 		case m.Error != nil && (bytes.Equal(m.ID, id) || string(m.ID) == "null" || m.ID == nil):
 			if own := a.refused.Load(); own != nil {
 				return nil, own // which the agent only knows as a question without an answer
@@ -259,7 +270,8 @@ func (c *Client) send(m outgoing) error {
 type asking struct {
 	client   *Client
 	prompter Prompter
-	limit    time.Duration // of the call, without times at a prompt
+	notify   func(Event) error // nil: it wants to know of none
+	limit    time.Duration     // of the call, without times at a prompt
 	asked    bool
 	refused  atomic.Pointer[Error] // why an answer wasn't sent on
 	open     sync.WaitGroup
@@ -285,6 +297,15 @@ func (a *asking) start(ctx context.Context, m message) {
 			_ = a.client.send(outgoing{ID: m.ID, Error: toWire(errTooBig)})
 		}
 	})
+}
+
+// tell hands on an event.
+func (a *asking) tell(params json.RawMessage) error {
+	var e Event
+	if decodeParams(params, &e) != nil {
+		return errGarbled
+	}
+	return a.notify(e.printable())
 }
 
 func (a *asking) answer(ctx context.Context, m message) outgoing {

@@ -44,7 +44,10 @@ var everyMethod = map[string]func(ctx context.Context, a Agent) (any, error){
 	"reload":  func(ctx context.Context, a Agent) (any, error) { return a.Reload(ctx, Caller{}, None{}) },
 	"upgrade": func(ctx context.Context, a Agent) (any, error) { return a.Upgrade(ctx, Caller{}, None{}) },
 	"version": func(ctx context.Context, a Agent) (any, error) { return a.Version(ctx, Caller{PID: 42}, None{}) },
-	"stop":    func(ctx context.Context, a Agent) (any, error) { return a.Stop(ctx, Caller{}, None{}) },
+	"watch": func(ctx context.Context, a Agent) (any, error) {
+		return a.Watch(ctx, Caller{}, WatchRequest{Profile: "prod"})
+	},
+	"stop": func(ctx context.Context, a Agent) (any, error) { return a.Stop(ctx, Caller{}, None{}) },
 }
 
 // recorder keeps what an agent sends.

@@ -27,6 +27,7 @@ type conn struct {
 	in       *frameReader
 	stopping context.Context // ends when the agent is to stop
 	prompts  prompts
+	watching atomic.Bool // from the reading of a watch to its end
 
 	// handedOver says that a goroutine of its own reads. Only the reader uses it.
 	handedOver bool
@@ -151,6 +152,9 @@ func (c *conn) take(calls context.Context, m message, over func()) bool {
 		c.reply(m.ID, nil, Errorf(KindBusy, "too many calls wait on this connection").WithHint("open another connection"))
 		return true
 	}
+	if m.Method == watchMethod {
+		c.watching.Store(true)
+	}
 	if c.handedOver {
 		c.queue <- m // has room for queueLength
 		return true
@@ -214,6 +218,8 @@ func (c *conn) receive(data []byte) (call message, ok bool) {
 	case !m.isCall(): // a notification; there is none that an agent has to know
 	case c.stopping.Err() != nil && !handsOver(c.stopping):
 		c.reply(m.ID, nil, errShuttingDown)
+	case c.watching.Load():
+		c.reply(m.ID, nil, Errorf(KindBusy, "this connection watches").WithHint("open another connection"))
 	default:
 		return m, true
 	}
@@ -232,6 +238,9 @@ func (c *conn) answer(calls context.Context, m message) {
 	if calls.Err() == nil {
 		c.call(calls, m)
 	}
+	if m.Method == watchMethod {
+		c.watching.Store(false)
+	}
 	c.lastEnd.Store(time.Now().UnixNano())
 	if c.pending.Add(-1) == 0 && c.stopping.Err() != nil {
 		c.wake() // ends the reader
@@ -241,10 +250,13 @@ func (c *conn) answer(calls context.Context, m message) {
 // call runs one call. Prompts end with it, even those asked by a goroutine
 // that it left behind.
 func (c *conn) call(calls context.Context, m message) {
-	ctx, cancel := context.WithCancel(calls)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(calls)
+	defer cancel(nil)
+	if m.Method == watchMethod { // it would go on for ever
+		defer context.AfterFunc(c.stopping, func() { cancel(errShuttingDown) })()
+	}
 	result, err := c.run(ctx, m)
-	if cause := context.Cause(calls); cause == error(errShuttingDown) && err != nil {
+	if cause := context.Cause(ctx); cause == error(errShuttingDown) && err != nil {
 		err = cause
 	}
 	c.reply(m.ID, result, err)
@@ -253,7 +265,9 @@ func (c *conn) call(calls context.Context, m message) {
 func (c *conn) run(ctx context.Context, m message) (result any, err error) {
 	err = Errorf(KindInternal, "the agent failed to answer").WithHint("see: cogtok agent log") // unless it returns
 	defer c.recovered(m.Method)
-	return c.server.call(ctx, c.caller, m, &prompter{c, ctx})
+	caller := c.caller
+	caller.Notify = c.notify
+	return c.server.call(ctx, caller, m, &prompter{c, ctx})
 }
 
 // reply sends the answer to a call. An error that isn't the agent's own is
@@ -276,9 +290,14 @@ func (c *conn) reply(id json.RawMessage, result any, err error) {
 	}
 }
 
-// send writes one message. A client that doesn't take it is hung up on.
+// send writes a call or an answer.
 func (c *conn) send(m outgoing) error {
 	m.Version = "2.0"
+	return c.write(m)
+}
+
+// write writes one message. A client that doesn't take it is hung up on.
+func (c *conn) write(m any) error {
 	frame, err := c.in.framing.encode(m, maxFromAgent)
 	if err != nil {
 		return err

@@ -104,6 +104,20 @@ func (s *scripted) Upgrade(context.Context, Caller, None) (UpgradeResult, error)
 	return UpgradeResult{Upgrading: true, Version: "1.3.0"}, nil
 }
 
+// Watch tells of two events and of the end.
+func (s *scripted) Watch(_ context.Context, c Caller, r WatchRequest) (None, error) {
+	s.note("watch %s", r.Profile)
+	if c.Notify == nil {
+		return None{}, nil
+	}
+	for _, event := range []string{EventState, EventRenewed} {
+		if err := c.Notify(Event{Profile: r.Profile, Event: event, IDExpiresAt: &noon}); err != nil {
+			return None{}, err
+		}
+	}
+	return None{}, nil
+}
+
 func (s *scripted) Version(_ context.Context, c Caller, _ None) (Version, error) {
 	s.note("version")
 	return Version{Version: "1.2.3", Protocol: Protocol, ProtocolMin: 1, PID: c.PID, StartedAt: noon}, nil

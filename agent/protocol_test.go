@@ -145,6 +145,27 @@ func (*exemplary) Upgrade(context.Context, Caller, None) (UpgradeResult, error) 
 	return UpgradeResult{Upgrading: true, Version: "1.1.0"}, nil
 }
 
+// Watch goes on until the connection ends.
+func (*exemplary) Watch(ctx context.Context, c Caller, r WatchRequest) (None, error) {
+	if r.Profile != "prod" {
+		return None{}, Errorf(KindUnknownProfile, "there is no profile %q", r.Profile).WithHint("see: cogtok status")
+	}
+	eight := noon.Add(8 * time.Hour)
+	for _, e := range []Event{
+		{Event: EventState, State: StateSignedIn, IDExpiresAt: &seven, AccessExpiresAt: &seven},
+		{Event: EventRenewed, IDExpiresAt: &eight, AccessExpiresAt: &eight},
+		{Event: EventError, Message: "Cognito can't be reached"},
+		{Event: EventLoginNeeded, Message: "sign-in needed: the refresh token was revoked", Hint: "run: cogtok login prod"},
+	} {
+		e.Profile = "prod"
+		if err := c.Notify(e); err != nil {
+			return None{}, err
+		}
+	}
+	<-ctx.Done()
+	return None{}, ctx.Err()
+}
+
 func (*exemplary) Version(context.Context, Caller, None) (Version, error) {
 	return Version{Version: "1.0.0", Protocol: Protocol, ProtocolMin: 1, PID: 4242, StartedAt: six, Config: configPath,
 		Socket: "/run/user/1000/cogtok/agent.sock", Log: "/home/rob/.local/state/cogtok/agent.log"}, nil
@@ -264,9 +285,23 @@ func TestDocLimits(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?m)^[|] `([a-z-]+)` [|]").FindAllStringSubmatch(rows, -1) {
 		listed = append(listed, m[1])
 	}
+	events := []string{EventState, EventSignedIn, EventRenewed, EventLoginNeeded, EventSignedOut, EventUnlocked, EventError, EventConfig, EventMissed}
+	if got := firstColumn(doc, "| event | "); !slices.Equal(got, events) {
+		t.Errorf("events in the manual: %v, want %v", got, events)
+	}
 	if !slices.Equal(listed, prompts) {
 		t.Errorf("prompts in the manual: %v, want %v", listed, prompts)
 	}
+}
+
+// firstColumn returns the words of the table that begins like that.
+func firstColumn(doc, head string) (words []string) {
+	_, table, _ := strings.Cut(doc, head)
+	table, _, _ = strings.Cut(table, "\n\n")
+	for _, m := range regexp.MustCompile("(?m)^[|] `([a-z-]+)` [|]").FindAllStringSubmatch(table, -1) {
+		words = append(words, m[1])
+	}
+	return words
 }
 
 // TestDocClients: the manual has the clients as they are in contrib/clients.

@@ -24,6 +24,7 @@ var methods = map[string]method{
 	"token":         handle(Agent.Token),
 	"upgrade":       handle(Agent.Upgrade),
 	"version":       handle(Agent.Version),
+	watchMethod:     handle(Agent.Watch),
 }
 
 // A method decodes its params, calls a and returns what is to be encoded.

@@ -104,7 +104,7 @@ func TestExamples(t *testing.T) {
 		text += "  " + k.Name + ": " + k.Example + "\n"
 	}
 	c, err := Parse("c.yaml", []byte(text))
-	if err != nil || c.Default == "" || c.Store != StoreFile || c.PassphraseCommand == nil || c.IdleExit == 0 || !c.AllowRoot {
+	if err != nil || c.Default == "" || c.Store != StoreFile || c.PassphraseCommand == nil || c.IdleExit == 0 || !c.AllowRoot || len(c.OnLoginNeeded) != 3 || c.OnError == nil {
 		t.Errorf("%+v, %v", c, err)
 	}
 }

@@ -119,4 +119,6 @@ type Config struct {
 	PassphraseCommand []string           // prints the passphrase of StoreFile
 	IdleExit          time.Duration      // 0: never
 	AllowRoot         bool               // serve root too
+	OnLoginNeeded     []string           // runs when a session is lost
+	OnError           []string           // runs when renewing has failed for more than a minute
 }

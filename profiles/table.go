@@ -136,6 +136,12 @@ var AgentKeys = []Key[Config]{
 	{Name: "allow_root", Example: "true",
 		Help:  "serve the root user too",
 		field: func(c *Config) any { return &c.AllowRoot }},
+	{Name: "on_login_needed", Example: "[notify-send, cogtok, sign in again]", whole: checkCommand,
+		Help:  "a program and its arguments that the agent runs when a session is lost",
+		field: func(c *Config) any { return &c.OnLoginNeeded }},
+	{Name: "on_error", Example: "[notify-send, cogtok, no new tokens]", whole: checkCommand,
+		Help:  "the same for when renewing has failed for more than a minute",
+		field: func(c *Config) any { return &c.OnError }},
 }
 
 var stores = []string{StoreKeychain, StoreFile, StoreMemory}

@@ -20,6 +20,7 @@ type source struct {
 	load    func() (profiles.Config, error)
 	path    string
 	changed func(profiles.Config) // called with a new version
+	read    func(error)           // called after each reading but the first
 
 	mu     sync.Mutex
 	config profiles.Config
@@ -27,8 +28,8 @@ type source struct {
 	seen   os.FileInfo // nil: there was none
 }
 
-func newSource(load func() (profiles.Config, error), path string, changed func(profiles.Config)) *source {
-	s := &source{load: load, path: path, changed: changed}
+func newSource(load func() (profiles.Config, error), path string, changed func(profiles.Config), read func(error)) *source {
+	s := &source{load: load, path: path, changed: changed, read: read}
 	s.seen, _ = os.Stat(path)
 	s.config, s.err = load()
 	if s.err != nil {
@@ -81,6 +82,7 @@ func (s *source) reload() (profiles.Config, error) {
 	if err == nil {
 		s.changed(config)
 	}
+	s.read(err)
 	return config, err
 }
 

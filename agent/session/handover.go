@@ -43,7 +43,7 @@ type legacyToken struct {
 
 var (
 	errConfigBroken = errors.New("the config as it is now is broken, and a new program could not go on with the old one")
-	errAtWork       = errors.New("somebody is being signed in, or a session renewed")
+	errAtWork       = errors.New("somebody is being signed in, a session renewed, or a hook run")
 )
 
 // Bequeath returns what a successor has to Inherit, once no call is in flight.
@@ -68,9 +68,9 @@ func (k *Keeper) Bequeath(ctx context.Context) (data []byte, resume func(), err 
 	return data, resume, nil
 }
 
-// Busy reports whether a person is being asked, or a session renewed: no moment
-// for a handover.
-func (k *Keeper) Busy() bool { return k.works(true) }
+// Busy reports whether a person is being asked, a session renewed, or a hook run,
+// which takes 30 seconds at most: no moment for a handover.
+func (k *Keeper) Busy() bool { return k.works(true) || k.hooks.running() }
 
 // hold takes every session's turn, so that none is renewed or ended.
 func (k *Keeper) hold(ctx context.Context) (resume func(), err error) {
@@ -87,7 +87,7 @@ func (k *Keeper) hold(ctx context.Context) (resume func(), err error) {
 		taken = append(taken, s)
 	}
 	// Without its turn a renewal has not begun.
-	if err == nil && k.works(false) {
+	if err == nil && (k.works(false) || k.hooks.running()) {
 		err = errAtWork
 	}
 	if err != nil {

@@ -48,6 +48,10 @@ type Keeper struct {
 	source *source
 	guard  *guard
 	told   servers
+
+	watchers watchers
+	hooks    hooks
+
 	ctx    context.Context // of all work; ends with Close
 	cancel context.CancelFunc
 	work   sync.WaitGroup
@@ -91,7 +95,7 @@ func New(cfg Config) *Keeper {
 	for kind, v := range cfg.Vaults {
 		k.vaults[kind] = bound(kind, v)
 	}
-	k.source = newSource(cfg.Load, cfg.Path, k.configChanged)
+	k.source = newSource(cfg.Load, cfg.Path, k.configChanged, k.tellConfig)
 	k.guard = newGuard(cfg.StateDir, cfg.Clock.Wall, cfg.Logf)
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	return k

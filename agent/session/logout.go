@@ -44,6 +44,8 @@ func (k *Keeper) Logout(ctx context.Context, c agent.Caller, r agent.LogoutReque
 		warn("not ended at Cognito", s.endAtCognito(ctx, p, last, access, r))
 	}
 	k.cfg.Logf("session: profile %s: logged out", p.Name)
+	s.noTrouble()
+	s.tell(agent.Event{Event: agent.EventSignedOut})
 	result := agent.LogoutResult{
 		Profile:    p.Name,
 		Also:       k.sharing(p),

@@ -49,6 +49,7 @@ func (s *session) startRenewing(p profiles.Profile) *job {
 	s.keeper.spawn(func() {
 		defer cancel()
 		err := s.keeper.protect(func() error { return s.renewOnce(ctx, p) })
+		tell := func() {}
 		s.mu.Lock()
 		s.renewing = nil
 		switch {
@@ -63,8 +64,10 @@ func (s *session) startRenewing(p profiles.Profile) *job {
 			if s.lost {
 				s.startFindingLost(p)
 			}
+			tell = s.noteRenewal(p, err)
 		}
 		s.mu.Unlock()
+		tell()
 		j.finish(err)
 	})
 	return j
@@ -92,7 +95,7 @@ func (s *session) startFindingLost(p profiles.Profile) {
 	began := s.keeper.now()
 	s.keeper.spawn(func() {
 		for s.keeper.sleep(time.Second) && s.keeper.now().since(began) < longestGrace && s.stillLost() {
-			_ = s.renew(s.keeper.ctx, p, agent.TypeAccess, s.token(agent.TypeAccess))
+			s.tellLoss(p, s.renew(s.keeper.ctx, p, agent.TypeAccess, s.token(agent.TypeAccess)))
 		}
 		s.mu.Lock()
 		s.finding = false
@@ -139,6 +142,7 @@ func (s *session) renewOnce(ctx context.Context, p profiles.Profile) error {
 	}
 	if agent.KindOf(err) == agent.KindLoginRequired {
 		s.end(ctx, p, r, err)
+		s.noteLoss()
 		return s.signedOut(p, s.currentRecord())
 	}
 	return err
@@ -190,6 +194,7 @@ func (s *session) refresh(ctx context.Context, p profiles.Profile, r record, log
 	s.publish(renewed, a, err)
 	failpoint.Reach(failpoint.Published)
 	k.cfg.Logf("session: profile %s: renewed", p.Name)
+	s.tellTokens(agent.EventRenewed)
 	return shortfall(p, g, a, k.now())
 }
 

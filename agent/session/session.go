@@ -49,6 +49,7 @@ type session struct {
 	of          string    // the key of the session whose profile it is, with other scopes
 	handedOut   time.Time // the latest expiry of a token that was handed out
 
+	trouble  trouble  // what watchers are told of once
 	seen     sighting // the server's clock
 	warned   bool     // that this machine's is off
 	warnedAt instant

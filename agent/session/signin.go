@@ -149,8 +149,10 @@ func (t *signIn) keep(ctx context.Context, in SignedIn) error {
 	s.signIns++
 	s.pause, s.signInPause = pause{}, pause{}
 	s.mu.Unlock()
+	s.noTrouble()
 	s.publish(r, a, saved)
 	s.keeper.cfg.Logf("session: profile %s: signed in", t.profile.Name)
+	s.tellTokens(agent.EventSignedIn)
 	return nil
 }
 

@@ -62,6 +62,7 @@ func (s *session) find(ctx context.Context, c agent.Caller, p profiles.Profile, 
 	if agent.KindOf(err) == agent.KindLoginRequired && !w.sessionOnly {
 		err = s.signInAgain(ctx, c, p, signIns, err)
 	}
+	s.tellLoss(p, err)
 	if err != nil && !s.isRenewed(w.kind, h) {
 		return s.makeDo(w, err)
 	}

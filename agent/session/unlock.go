@@ -58,7 +58,7 @@ func (k *Keeper) unlock(ctx context.Context, c agent.Caller, p profiles.Profile)
 	k.mu.Unlock()
 	defer leave()
 	if isNew {
-		k.spawn(func() { k.runUnlock(hole, j, lock, command) })
+		k.spawn(func() { k.runUnlock(hole, j, p.Store, command) })
 	}
 	if err := j.wait(ctx, c.Prompter); !errors.Is(err, errSomebodyElse) {
 		return err
@@ -69,7 +69,8 @@ func (k *Keeper) unlock(ctx context.Context, c agent.Caller, p profiles.Profile)
 var errLocked = agent.Errorf(agent.KindLocked, "the secrets are locked, and nobody can be asked for the passphrase").
 	WithHint("run a cogtok command in a terminal, or put a passphrase_command in the config")
 
-func (k *Keeper) runUnlock(hole *keyhole, j *job, lock store.Lock, command []string) {
+func (k *Keeper) runUnlock(hole *keyhole, j *job, store string, command []string) {
+	lock := k.cfg.Vaults[store].Lock
 	ctx, cancel := context.WithTimeout(k.ctx, signInTimeout)
 	defer cancel()
 	var err error
@@ -86,6 +87,7 @@ func (k *Keeper) runUnlock(hole *keyhole, j *job, lock store.Lock, command []str
 	k.mu.Unlock()
 	if err == nil {
 		k.endPauses()
+		k.tellStore(store, agent.EventUnlocked)
 	}
 	j.finish(err)
 }
@@ -114,14 +116,28 @@ func unlockByCommand(ctx context.Context, lock store.Lock, command []string) err
 
 // runCommand runs a command that prints a secret, and says what went wrong.
 func runCommand(ctx context.Context, command []string, out *printed) (why string) {
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd := newCommand(ctx, command)
 	cmd.Stdout = out
-	cmd.WaitDelay = time.Second // for what it has left running with its output
 	err := cmd.Run()
+	if out.tooMuch {
+		return "it printed too much"
+	}
+	return commandFault(ctx, err)
+}
+
+// newCommand makes a command of the config's ready to run, without a shell. When
+// ctx ends it is killed, with all that it has started.
+func newCommand(ctx context.Context, command []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.WaitDelay = time.Second // for what it has left running with its output
+	killWhole(cmd)
+	return cmd
+}
+
+// commandFault says what went wrong with a command; empty: nothing.
+func commandFault(ctx context.Context, err error) string {
 	var exit *exec.ExitError
 	switch {
-	case out.tooMuch:
-		return "it printed too much"
 	case err == nil, errors.Is(err, exec.ErrWaitDelay): // it has ended, and well
 		return ""
 	case ctx.Err() != nil:

@@ -97,6 +97,19 @@ func (w *watched) Reload(ctx context.Context, c agent.Caller, r agent.None) (age
 	return call(w, "reload", func(agent.None) string { return "" }, w.Agent.Reload)(ctx, c, r)
 }
 
+// Watch counts as a call that is answered at once: who watches keeps no agent from
+// being idle.
+func (w *watched) Watch(ctx context.Context, c agent.Caller, r agent.WatchRequest) (agent.None, error) {
+	w.idle.enter()
+	w.idle.leave(w.limit())
+	w.upgrades.look()
+	res, err := w.Agent.Watch(ctx, c, r)
+	if ctx.Err() == nil {
+		w.note("watch", r.Profile, c.PID, err)
+	}
+	return res, err
+}
+
 // An idleness ends the agent when nobody has called for a while.
 type idleness struct {
 	stop func()
