@@ -161,7 +161,6 @@ type IdleFigures struct {
 	P99         time.Duration `json:"p99"`
 	Before      int           `json:"before"` // bytes of resident memory
 	With        int           `json:"with"`
-	Calm        int           `json:"calm"`  // with them, when the agent has settled
 	After       int           `json:"after"` // when they have gone, and some seconds
 	Complaints  complaints    `json:"complaints"`
 }
@@ -189,7 +188,7 @@ func allowFiles(n int) error {
 // Idle opens so many connections from many processes, calls once on each and
 // leaves them be. Meanwhile another client connects and asks for a token, again
 // and again. It needs /proc.
-func Idle(ctx context.Context, programs string, connections, asks int, settle time.Duration) (f IdleFigures, err error) {
+func Idle(ctx context.Context, programs string, connections, asks int) (f IdleFigures, err error) {
 	if err := allowFiles(connections + 100); err != nil {
 		return f, err
 	}
@@ -208,14 +207,12 @@ func Idle(ctx context.Context, programs string, connections, asks int, settle ti
 	took, failed := m.sample(asks, 25*time.Second, &f.Complaints) // the agent ends idle ones after a minute
 	f.Asked, f.Failed, f.P50, f.P99 = len(took), failed, took.at(50), took.at(99)
 	f.With = resident(pid)
-	time.Sleep(settle)
-	f.Calm = resident(pid)
 	seen, err := all.end()
 	f.Refused, f.Lost = seen.Busy, seen.Failed
 	for _, e := range seen.Errors {
 		f.Complaints.add("%s", e)
 	}
-	f.After = untilSmall(pid, f.Before+10<<20, 4*settle)
+	f.After = untilSmall(pid, f.Before+10<<20, time.Minute)
 	return f, err
 }
 

@@ -33,7 +33,7 @@ func TestSlow(t *testing.T) {
 func TestIdle(t *testing.T) {
 	needProc(t)
 	t.Parallel()
-	f, err := Idle(t.Context(), cogtoktest.Programs(), times(500, 10_000), times(100, 10_000), time.Duration(times(0, 15))*time.Second)
+	f, err := Idle(t.Context(), cogtoktest.Programs(), times(500, 10_000), times(100, 10_000))
 	if errors.Is(err, ErrFewFiles) {
 		t.Skip(err)
 	}
