@@ -19,7 +19,7 @@ var rigs = []rig{
 		{"S7", "of these calls failed", 0, "", false},
 	}, func(ctx context.Context, s Setup) ([]result, error) {
 		f, err := Slow(ctx, s.Programs, 500, 10_000)
-		return []result{ms(f.P99), of(f.Failed, f.Asked)}, err
+		return []result{ms(f.P99), of(f.Failed, f.Asked).because(f.Complaints)}, err
 	}},
 	{3 * time.Minute, []Target{
 		{"S8", "a new client's token beside 10,000 idle connections, p99", 50, "ms", false},
@@ -28,7 +28,7 @@ var rigs = []rig{
 		{"S8", "more than before, when they are gone", 10, "MB", false},
 	}, func(ctx context.Context, s Setup) ([]result, error) {
 		f, err := Idle(ctx, s.Programs, 10_000, 10_000)
-		return []result{ms(f.P99), of(f.Failed+f.Refused+f.Lost, f.Asked+2*f.Connections), mb(f.With), mb(f.After - f.Before)}, err
+		return []result{ms(f.P99), of(f.Failed+f.Refused+f.Lost, f.Asked+2*f.Connections).because(f.Complaints), mb(f.With), mb(f.After - f.Before)}, err
 	}},
 	{time.Minute, []Target{
 		{"S9", "with 64 files for 200 clients: calls without a token and without `busy`", 0, "", false},
@@ -37,7 +37,7 @@ var rigs = []rig{
 		{"S9", "from their end to a new client's token", 1000, "ms", false},
 	}, func(ctx context.Context, s Setup) ([]result, error) {
 		f, err := FewFiles(ctx, s.Programs, 64, 200, 10*time.Second)
-		return []result{of(f.Unclear, f.Clients), of(3-f.Renewed, 3), number(f.CPU), ms(f.Recovery)}, err
+		return []result{of(f.Unclear, f.Clients).because(f.Complaints), of(3-f.Renewed, 3), number(f.CPU), ms(f.Recovery)}, err
 	}},
 	{3 * time.Minute, []Target{
 		{"S10", "crashes and panics over broken frames", 0, "", false},
@@ -48,13 +48,13 @@ var rigs = []rig{
 		if f.Crashed {
 			bad++
 		}
-		return []result{of(bad, f.Frames), mb(f.Growth)}, err
+		return []result{of(bad, f.Frames).because(f.Complaints), mb(f.Growth)}, err
 	}},
 	{3 * time.Minute, []Target{
 		{"S11", "clients that hang up early and that the agent doesn't survive", 0, "", true},
 	}, func(ctx context.Context, s Setup) ([]result, error) {
 		f, err := HangUps(ctx, s.Programs, 100_000)
-		return []result{of(f.HangUps-f.Survived, f.HangUps)}, err
+		return []result{of(f.HangUps-f.Survived, f.HangUps).because(f.Complaints)}, err
 	}},
 	{4 * time.Minute, []Target{
 		{"S12", "200 clients start one agent: rounds that don't leave exactly one", 0, "", true},
@@ -63,14 +63,14 @@ var rigs = []rig{
 	}, func(ctx context.Context, s Setup) ([]result, error) {
 		rounds := s.size(12, 100)
 		f, err := Start(ctx, s.Programs, 200, rounds)
-		return []result{of(0, rounds), of(f.Failed, f.Calls), ms(f.took.at(99))}, err // another number of agents is an error
+		return []result{of(0, rounds), of(f.Failed, f.Calls).because(f.Errors), ms(f.took.at(99))}, err // another number of agents is an error
 	}},
 	{2 * time.Minute, []Target{
 		{"S13", "from kill -9 to the next token, p99", 500, "ms", false},
 		{"S13", "sign-ins or errors for it", 0, "", false},
 	}, func(ctx context.Context, s Setup) ([]result, error) {
 		f, err := Kill(ctx, s.Programs, s.size(100, 200))
-		return []result{ms(f.P99), of(f.Failed+f.SignIns, f.Calls)}, err
+		return []result{ms(f.P99), of(f.Failed+f.SignIns, f.Calls).because(f.Errors)}, err
 	}},
 	{4 * time.Minute, []Target{
 		{"S14", "sessions lost by a crash in a rotation, 60 s of grace", 0, "", true},
@@ -88,8 +88,12 @@ var rigs = []rig{
 		{"S16", "calls without a token in an outage of 25 minutes, with tokens of 30", 0, "", false},
 		{"S16", "tries in it", 40, "", false},
 	}, func(ctx context.Context, s Setup) ([]result, error) {
-		f, err := outages(ctx, OutageKinds, 25*time.Minute, 30*time.Minute, true)
-		return []result{of(f.Failed, f.Asked), number(float64(f.Tries))}, err
+		f, err := outages(ctx, OutageKinds, 25*time.Minute, 30*time.Minute, 0, true)
+		if err != nil {
+			return nil, err
+		}
+		long, err := outages(ctx, OutageKinds, 25*time.Minute, 30*time.Minute, 15*time.Minute, true) // which have to be renewed
+		return []result{of(f.Failed+long.Failed, f.Asked+long.Asked), number(float64(max(f.Tries, long.Tries)))}, err
 	}},
 	{3 * time.Minute, []Target{
 		{"S17", "expired tokens handed out, whatever the clocks do", 0, "", true},
@@ -104,7 +108,7 @@ var rigs = []rig{
 		{"S18", "of them none, or an old one", 0, "", false},
 	}, func(ctx context.Context, s Setup) ([]result, error) {
 		f, err := Clocks(ctx, s.size(30, 100))
-		return []result{number(float64(f.MostCalls)), ms(f.Slowest), of(f.Failed+f.Expired+f.LateByTwo, f.Events)}, err
+		return []result{number(float64(f.MostCalls)), ms(f.Slowest), of(f.Failed+f.Expired+f.LateByTwo, f.Events).because(f.Complaints)}, err
 	}},
 	{2 * time.Minute, []Target{
 		{"S19", "tries with a wrong stored password, over 1000 calls and 50 restarts", 1, "", true},
@@ -115,11 +119,11 @@ var rigs = []rig{
 		{"S20", "tries while throttled for ten minutes", 30, "", false},
 		{"S20", "before the time that Retry-After gave", 0, "", false},
 	}, func(ctx context.Context, s Setup) ([]result, error) {
-		plain, err := outages(ctx, []string{"throttled", "429 page"}, 10*time.Minute, time.Hour, false)
+		plain, err := outages(ctx, []string{"throttled", "429 page"}, 10*time.Minute, time.Hour, 0, false)
 		if err != nil {
 			return nil, err
 		}
-		told, err := outages(ctx, []string{"retry-after seconds", "retry-after date"}, 10*time.Minute, time.Hour, false)
+		told, err := outages(ctx, []string{"retry-after seconds", "retry-after date"}, 10*time.Minute, time.Hour, 0, false)
 		return []result{number(float64(max(plain.Tries, told.Tries))), of(told.TooSoon, told.Tries)}, err
 	}},
 	{time.Minute, []Target{
@@ -134,27 +138,27 @@ var rigs = []rig{
 		{"S22", "renewals that failed, or weren't told of, on a full disk", 0, "", false},
 	}, func(ctx context.Context, s Setup) ([]result, error) {
 		f, err := FullDisk(ctx, s.Programs, 3)
-		return []result{of(max(f.Failed, f.Renewals-f.Told), f.Renewals)}, err
+		return []result{of(max(f.Failed, f.Renewals-f.Told), f.Renewals).because(f.Complaints)}, err
 	}},
 	{2 * time.Minute, []Target{
 		{"S22", "starts that failed on a file that was cut", 0, "", false},
 	}, func(ctx context.Context, s Setup) ([]result, error) {
 		f, err := Truncated(ctx, s.size(8, 1))
-		return []result{of(f.Cuts-f.Served, f.Cuts)}, err
+		return []result{of(f.Cuts-f.Served, f.Cuts).because(f.Complaints)}, err
 	}},
 	{time.Minute, []Target{
 		{"S23", "broken configs with which the good one wasn't kept", 0, "", false},
 		{"S23", "until `status` names the fault", 1000, "ms", false},
 	}, func(ctx context.Context, s Setup) ([]result, error) {
 		f, err := Config(ctx, s.Programs, 500, uint64(time.Now().UnixNano()))
-		return []result{of(f.Broken-min(f.Kept, f.Shown), f.Broken), ms(f.SlowestSay)}, err
+		return []result{of(f.Broken-min(f.Kept, f.Shown), f.Broken).because(f.Complaints), ms(f.SlowestSay)}, err
 	}},
 	{2 * time.Minute, []Target{
 		{"S24", "calls that failed in 20 upgrades under 100 clients", 0, "", false},
 		{"S24", "the longest that one took", 250, "ms", false},
 	}, func(ctx context.Context, s Setup) ([]result, error) {
 		f, err := Upgrade(ctx, s.Programs, 100, 20)
-		return []result{of(f.Failed, f.Calls), ms(f.Worst)}, err
+		return []result{of(f.Failed, f.Calls).because(f.Errors), ms(f.Worst)}, err
 	}},
 	{3 * time.Minute, []Target{
 		{"S25", "memory that a million calls cost", 1, "MB", false},
@@ -200,7 +204,7 @@ func rotations(ctx context.Context, s Setup) ([]result, error) {
 			wrong += n
 		}
 	}
-	return []result{of(kept.Crashes-kept.Survived, kept.Crashes), of(wrong, lost.Crashes), ms(max(kept.WindowP99, lost.WindowP99))}, err
+	return []result{of(kept.Crashes-kept.Survived, kept.Crashes).because(kept.Complaints), of(wrong, lost.Crashes).because(lost.Complaints), ms(max(kept.WindowP99, lost.WindowP99))}, err
 }
 
 func isUnsafe(point string) bool {
@@ -229,9 +233,9 @@ func lockouts(ctx context.Context, s Setup) ([]result, error) {
 
 // outages runs an outage of each kind. Of the tries it returns the most that
 // one kind had, of the rest the sum.
-func outages(ctx context.Context, kinds []string, length, life time.Duration, live bool) (sum OutageFigures, err error) {
+func outages(ctx context.Context, kinds []string, length, life, minTTL time.Duration, live bool) (sum OutageFigures, err error) {
 	for _, kind := range kinds {
-		f, err := Outage(ctx, kind, length, life, 0, live)
+		f, err := Outage(ctx, kind, length, life, minTTL, live)
 		if err != nil {
 			return sum, err
 		}

@@ -41,6 +41,7 @@ type Row struct {
 	Target
 	Measured string
 	Missed   string // by how much; empty: it is met
+	why      []string
 }
 
 // Setup says with which programs the rigs run, and how large.
@@ -61,13 +62,19 @@ func (s Setup) size(usual, full int) int {
 // A result is one value, in the unit of its target.
 type result struct {
 	value float64
-	of    int // of how many; 0: it is not a share
+	of    int      // of how many; 0: it is not a share
+	why   []string // what went wrong, if anything
+}
+
+func (r result) because(why []string) result {
+	r.why = why
+	return r
 }
 
 func ms(d time.Duration) result   { return result{value: float64(d) / 1e6} }
 func mb(bytes int) result         { return result{value: max(0, float64(bytes)/(1<<20))} }
 func number(v float64) result     { return result{value: v} }
-func of(failed, times int) result { return result{float64(failed), times} }
+func of(failed, times int) result { return result{value: float64(failed), of: times} }
 
 // Rows returns the rows of all rigs before they have run.
 func Rows() (all []Row) {
@@ -92,6 +99,9 @@ func RunAll(ctx context.Context, s Setup, only []string, progress io.Writer) (ro
 		fmt.Fprintf(progress, "%s took %.0f s\n", r.targets[0].ID, time.Since(began).Seconds())
 		for _, row := range some {
 			fmt.Fprintf(progress, "  %s: %s %s\n", row.Figure, row.Measured, row.Missed)
+			for _, why := range row.why {
+				fmt.Fprintf(progress, "    %s\n", why)
+			}
 		}
 		rows = append(rows, some...)
 	}
@@ -143,7 +153,7 @@ func (t Target) judge(r result) Row {
 		row.Measured = fmt.Sprintf("%.0f of %d", r.value, r.of)
 	}
 	if r.value > t.Most {
-		row.Missed = "missed by " + t.say(r.value-t.Most)
+		row.Missed, row.why = "missed by "+t.say(r.value-t.Most), r.why
 	}
 	return row
 }
