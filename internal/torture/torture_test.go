@@ -19,6 +19,7 @@ var (
 
 func TestMain(m *testing.M) {
 	Child()
+	_ = flag.Set("test.parallel", "5") // most of them wait most of the time
 	flag.Parse()
 	os.Exit(cogtoktest.Main(m))
 }
