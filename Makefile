@@ -66,6 +66,10 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s) each
 bench: ## Time `cogtok token` beside other programs
 	$(GO) run ./internal/bench
 
+.PHONY: torture
+torture: ## Do to the agent what goes wrong in life, and print the table of docs/reliability.md (15 minutes)
+	@$(GO) run ./internal/torture/cmd $(TORTURE_FLAGS)
+
 .PHONY: clean
 clean: ## Remove what make built
 	rm -rf bin compat/node_modules

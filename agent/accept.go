@@ -13,6 +13,7 @@ import (
 const (
 	maxConns       = 12000 // in all, fewer when the process may open fewer files
 	maxConnsPerPID = 64
+	fewestOfCrowd  = 100
 	reservedFiles  = 16 // kept for the stores, the network and the log
 
 	// endTimeout is how long Serve waits for its connections: the calls' time
@@ -106,12 +107,21 @@ func (d *door) admit(nc net.Conn) {
 
 // serve answers a connection that is counted.
 func (d *door) serve(p Parked) {
+	d.server.noteCrowd()
 	go func() {
+		defer d.server.noteCrowd()
 		defer d.server.open.remove(p.caller.PID)
 		if d.server.serveConn(d.ctx, p) {
 			d.server.park(p)
 		}
 	}()
+}
+
+// noteCrowd calls Crowd if there is something to say.
+func (s *Server) noteCrowd() {
+	if s.Crowd != nil && s.open.changed() {
+		s.Crowd()
+	}
 }
 
 // mayCall reports whether a process may call the agent: the same user's, and
@@ -158,8 +168,21 @@ type connections struct {
 	mu    sync.Mutex
 	max   int // 0: connLimit
 	total int
+	noted int           // what total was when changed was last true
 	byPID map[int]int   // without pid 0, an unknown process
 	ended chan struct{} // closed when there is none any more; nil: nobody waits for that
+}
+
+// changed reports whether a crowd has come or gone since it last did so.
+func (c *connections) changed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	came := c.total >= fewestOfCrowd && c.total >= 2*c.noted
+	gone := c.noted >= fewestOfCrowd && c.total <= c.noted/2
+	if came || gone {
+		c.noted = c.total
+	}
+	return came || gone
 }
 
 // none is closed when no connection is left.

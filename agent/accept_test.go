@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -79,6 +80,31 @@ func TestConnections(t *testing.T) {
 	}
 	if n := connLimit(); n < 1 || n > maxConns {
 		t.Errorf("connLimit() = %d", n)
+	}
+}
+
+// TestCrowd: the memory of a crowd is spoken of when it comes and when it goes,
+// and not for every client.
+func TestCrowd(t *testing.T) {
+	var c connections
+	var said []int
+	change := func(to int) {
+		for c.total != to {
+			if c.total < to {
+				c.addAnyway(0)
+			} else {
+				c.remove(0)
+			}
+			if c.changed() {
+				said = append(said, c.total)
+			}
+		}
+	}
+	for _, to := range []int{99, 0, 99, 450, 201, 399, 0, 100, 0} {
+		change(to)
+	}
+	if want := []int{100, 200, 400, 200, 100, 50, 100, 50}; !slices.Equal(said, want) {
+		t.Errorf("%v, want %v", said, want)
 	}
 }
 

@@ -38,9 +38,9 @@ type conn struct {
 	pace       sync.Mutex
 	midMessage bool // the reader has a part of a message
 
-	queue   chan message // calls that wait while another runs
-	pending atomic.Int32 // calls in the queue or running
-	lastEnd atomic.Int64 // when the last of them ended, Unix time in ns
+	queue   chan *message // calls that wait while another runs
+	pending atomic.Int32  // calls in the queue or running
+	lastEnd atomic.Int64  // when the last of them ended, Unix time in ns
 
 	writing sync.Mutex // one message at a time
 }
@@ -57,7 +57,7 @@ func (s *Server) ServeConn(ctx context.Context, who Caller, nc net.Conn) {
 // serveConn is ServeConn for a connection on which something may have been read
 // already. It reports whether the connection is open still, and to be parked.
 func (s *Server) serveConn(ctx context.Context, p Parked) (parked bool) {
-	c := &conn{server: s, caller: p.caller, nc: p.nc, in: p.in, stopping: ctx, queue: make(chan message, queueLength)}
+	c := &conn{server: s, caller: p.caller, nc: p.nc, in: p.in, stopping: ctx, queue: make(chan *message, queueLength)}
 	c.lastEnd.Store(time.Now().UnixNano())
 	calls, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { c.drain(calls, cancel) })
@@ -156,7 +156,7 @@ func (c *conn) take(calls context.Context, m message, over func()) bool {
 		c.watching.Store(true)
 	}
 	if c.handedOver {
-		c.queue <- m // has room for queueLength
+		c.queue <- &m // has room for queueLength
 		return true
 	}
 	other := time.AfterFunc(quick, func() {
@@ -229,7 +229,7 @@ func (c *conn) receive(data []byte) (call message, ok bool) {
 // work answers the calls that wait, in order.
 func (c *conn) work(calls context.Context) {
 	for m := range c.queue {
-		c.answer(calls, m)
+		c.answer(calls, *m)
 	}
 }
 

@@ -62,6 +62,10 @@ type Server struct {
 	AllowRoot func() bool
 	// Logf receives faults, one line a call and without secrets. nil: nowhere.
 	Logf func(format string, args ...any)
+	// Crowd is called when the number of connections has doubled since it was
+	// last called, or halved, with a hundred or more: memory has been taken, or is
+	// free. nil: nobody wants to know.
+	Crowd func()
 
 	open    connections
 	stopped chan struct{} // closed when the agent is to stop; see ending

@@ -9,7 +9,7 @@ import (
 
 // A steady agent outlives the process behind it. An agent may end at any moment,
 // killed, stopped, or because nobody has called for long. Calls that do no harm when they are made
-// twice are then made once more, on a connection that open makes; the others
+// twice are then made again, on a connection that open makes; the others
 // fail, since what they do may be done already. (A new program that takes over
 // keeps the connections.)
 type steady struct {
@@ -42,16 +42,24 @@ func (s *steady) Version(ctx context.Context, _ agent.Caller, _ agent.None) (age
 	return twice(ctx, s, func(a *agent.Client) (agent.Version, error) { return alive(ctx, a) })
 }
 
-// twice makes a call, and makes it again when the agent ended before it answered.
+// twice makes a call, and makes it again when the agent ended before it
+// answered. Who connects while a killed agent's descriptors are being closed is
+// hung up on once more, by the same agent: so it may take a few more times.
 func twice[T any](ctx context.Context, s *steady, call func(*agent.Client) (T, error)) (T, error) {
-	res, err := call(s.Client)
-	if !ended(err) {
-		return res, err
+	for wait := firstBackOff; ; wait *= 8 {
+		res, err := call(s.Client)
+		if !ended(err) || wait > time.Second {
+			return res, err
+		}
+		select {
+		case <-ctx.Done():
+			return res, err
+		case <-time.After(wait):
+		}
+		if err := s.reopen(ctx); err != nil {
+			return res, err
+		}
 	}
-	if err := s.reopen(ctx); err != nil {
-		return res, err
-	}
-	return call(s.Client)
 }
 
 // reopen replaces a connection that is of no use any more.

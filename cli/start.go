@@ -42,7 +42,7 @@ const (
 	startLimit   = 5 * time.Second
 	firstBackOff = time.Millisecond
 	maxBackOff   = 100 * time.Millisecond
-	startAgain   = 250 * time.Millisecond // after "busy"
+	startAgain   = 125 * time.Millisecond // after "busy", twice as long each time
 	maxLives     = 5                      // of agents that a client starts
 )
 
@@ -99,17 +99,20 @@ func (a *app) startAgent(ctx context.Context, place place) (*agent.Client, error
 	}
 	limited, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	started, lives := time.Time{}, 0
+	started, again, lives := time.Time{}, startAgain, 0
 	for wait := firstBackOff; ; wait = min(2*wait, maxBackOff) {
-		if time.Since(started) >= startAgain {
-			started = time.Now()
+		if started.IsZero() || time.Since(started) >= again {
 			a.debug("starting %s", program)
 			isNew, err := spawn(limited, program, place.arguments())
+			// Counted from its answer: a crowd that starts agents without a pause
+			// leaves the one that stays no time to get ready.
+			started, again = time.Now(), min(2*again, startLimit/2)
 			if err != nil {
 				return nil, startError(ctx, limited, err)
 			}
 			if isNew {
 				lives++
+				again = startAgain
 			}
 		}
 		client, err := dial(limited, place)

@@ -106,6 +106,7 @@ func serve(f flags, stateDir string, log *logbook, seat *agent.Seat, before *inh
 	})
 	hangUps := reloadOnSignal(ctx, keeper, log)
 	server := &agent.Server{
+		Crowd:     memory.used,
 		Agent:     &watched{Agent: keeper, log: log, idle: idle, memory: memory, upgrades: upgrades, limit: keeper.IdleExit},
 		Config:    f.config,
 		AllowRoot: keeper.AllowRoot,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime"
 	"runtime/debug"
 	"time"
 )
@@ -15,6 +16,8 @@ type memory struct{ timer *time.Timer }
 func newMemory() *memory {
 	debug.SetGCPercent(50)
 	return &memory{time.AfterFunc(calm, func() { // once after the start
+		runtime.GC() // each collection halves the stacks that are larger than need be
+		runtime.GC()
 		debug.FreeOSMemory()
 		giveBackCode()
 	})}

@@ -3,15 +3,16 @@
 package torture
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,13 +23,16 @@ import (
 type Figures struct {
 	Calls  int           `json:"calls"`
 	Failed int           `json:"failed"`
+	Busy   int           `json:"busy"`  // were told that the agent is busy, where that isn't a failure
 	Worst  time.Duration `json:"worst"` // the longest that a call took
 	Errors []string      `json:"errors"`
+	took   spread        // of the clients of this process
 }
 
 // add adds what others saw.
 func (f *Figures) add(o Figures) {
-	f.Calls, f.Failed, f.Worst = f.Calls+o.Calls, f.Failed+o.Failed, max(f.Worst, o.Worst)
+	f.Calls, f.Failed, f.Busy, f.Worst = f.Calls+o.Calls, f.Failed+o.Failed, f.Busy+o.Busy, max(f.Worst, o.Worst)
+	f.took = append(f.took, o.took...)
 	for _, e := range o.Errors {
 		f.complain(e)
 	}
@@ -38,6 +42,7 @@ func (f *Figures) add(o Figures) {
 func (f *Figures) note(took time.Duration, err error) {
 	f.Calls++
 	f.Worst = max(f.Worst, took)
+	f.took = append(f.took, took)
 	if err != nil {
 		f.Failed++
 		f.complain(fmt.Sprintf("after %v: %v", took, err))
@@ -57,6 +62,12 @@ const childVariable = "COGTOK_TORTURE_SOCKET"
 // of one, those that are just being closed included.
 const perProcess = 20
 
+// roles are what the clients of a process can be. Each says ready when its
+// clients are there, and ends when stop does.
+var roles = map[string]func(stop context.Context, socket string, clients int, ready func()) Figures{
+	"loop": loopAll, "hold": holdAll, "slow": slowAll,
+}
+
 // Child runs the clients of a rig and ends, if this process was started for
 // that. It does nothing otherwise.
 func Child() {
@@ -64,25 +75,31 @@ func Child() {
 	if socket == "" {
 		return
 	}
-	clients, _ := strconv.Atoi(os.Args[1])
+	clients, _ := strconv.Atoi(os.Args[2])
 	stop, cancel := context.WithCancel(context.Background())
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the rig
 		cancel()
 	}()
-	_ = json.NewEncoder(os.Stdout).Encode(loopAll(stop, socket, clients))
+	seen := roles[os.Args[1]](stop, socket, clients, func() { fmt.Println("ready") })
+	_ = json.NewEncoder(os.Stdout).Encode(seen)
 	os.Exit(0)
 }
 
 // loopAll has clients ask for tokens until stop ends. Every other one keeps its
 // connection, the rest connect for each call. None tries anything twice.
-func loopAll(stop context.Context, socket string, clients int) Figures {
+func loopAll(stop context.Context, socket string, clients int, ready func()) Figures {
+	ready()
+	return together(clients, func(i int) Figures { return loop(stop, socket, i%2 == 0) })
+}
+
+// together runs clients and adds up what they saw.
+func together(clients int, one func(i int) Figures) (sum Figures) {
 	var all sync.WaitGroup
 	var mu sync.Mutex
-	var sum Figures
 	for i := range clients {
 		all.Go(func() {
-			f := loop(stop, socket, i%2 == 0)
+			f := one(i)
 			mu.Lock()
 			defer mu.Unlock()
 			sum.add(f)
@@ -124,30 +141,46 @@ type crowd []*crowdMember
 type crowdMember struct {
 	cmd *exec.Cmd
 	in  io.Closer
-	out strings.Builder
+	out *bufio.Reader
 }
 
-// gather starts clients.
-func gather(ctx context.Context, socket string, clients int) (crowd, error) {
+// gather starts clients of a role, so many in a process, and waits until they
+// are there.
+func gather(ctx context.Context, socket, role string, clients, perProcess int) (crowd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	var c crowd
-	for left := clients; left > 0; left -= perProcess {
-		m := &crowdMember{cmd: exec.CommandContext(ctx, self, strconv.Itoa(min(left, perProcess)))}
-		m.cmd.Env = append(os.Environ(), childVariable+"="+socket)
-		m.cmd.Stdout, m.cmd.Stderr = &m.out, os.Stderr
-		if m.in, err = m.cmd.StdinPipe(); err == nil {
-			err = m.cmd.Start()
+	for left := clients; left > 0 && err == nil; left -= perProcess {
+		m := &crowdMember{cmd: exec.CommandContext(ctx, self, role, strconv.Itoa(min(left, perProcess)))}
+		m.cmd.Env = append(os.Environ(), childVariable+"="+socket, "GOMAXPROCS=2")
+		m.cmd.Stderr = os.Stderr
+		if err = m.start(); err == nil {
+			c = append(c, m)
 		}
-		if err != nil {
-			_, _ = c.end()
-			return nil, err
-		}
-		c = append(c, m)
 	}
-	return c, nil
+	for _, m := range c {
+		if err == nil {
+			_, err = m.out.ReadString('\n')
+		}
+	}
+	if err != nil {
+		_, _ = c.end()
+	}
+	return c, err
+}
+
+func (m *crowdMember) start() (err error) {
+	if m.in, err = m.cmd.StdinPipe(); err != nil {
+		return err
+	}
+	out, err := m.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	m.out = bufio.NewReader(out)
+	return m.cmd.Start()
 }
 
 // end ends the clients and returns what they saw.
@@ -157,9 +190,8 @@ func (c crowd) end() (sum Figures, err error) {
 	}
 	for _, m := range c {
 		var f Figures
-		if e := m.cmd.Wait(); e != nil {
-			err = e
-		} else if e := json.Unmarshal([]byte(m.out.String()), &f); e != nil {
+		said := json.NewDecoder(m.out).Decode(&f)
+		if e := errors.Join(said, m.cmd.Wait()); e != nil {
 			err = e
 		}
 		sum.add(f)

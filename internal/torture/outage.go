@@ -15,7 +15,10 @@ import (
 	"github.com/cogtok/cogtok/internal/userpool"
 )
 
-var errNotHung = errors.New("the call that should hang got a token")
+var (
+	errNotHung = errors.New("the call that should hang got a token")
+	errNoToken = errors.New("there is no token to begin with")
+)
 
 // OutageFigures are what an outage looked like.
 type OutageFigures struct {

@@ -31,12 +31,16 @@ func times(short, long int) int {
 
 // The rigs of the real agent share one build, which can be told to crash.
 func TestRefresh(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if err := BuildPrograms(t.Context(), dir, "failpoints"); err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range refreshTests {
-		t.Run(test.name, func(t *testing.T) { test.run(t, dir) })
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.run(t, dir)
+		})
 	}
 }
 
@@ -103,6 +107,7 @@ func testSoak(t *testing.T, programs string) {
 }
 
 func TestClocks(t *testing.T) {
+	t.Parallel()
 	f, err := Clocks(t.Context(), times(2, 100))
 	show(t, f, err)
 	if f.Expired > 0 || f.Failed > 0 || f.LateByTwo > 0 || f.MostCalls > 1 || f.Slowest > 2*time.Second {
@@ -111,7 +116,8 @@ func TestClocks(t *testing.T) {
 }
 
 func TestExpired(t *testing.T) {
-	f, err := Expired(t.Context(), times(100_000, 1_000_000), 1)
+	t.Parallel()
+	f, err := Expired(t.Context(), times(50_000, 1_000_000), 1)
 	show(t, f, err)
 	if f.Expired > 0 || f.Short > 0 || f.HandedOut < f.Asked/2 {
 		t.Error("a token that was no good, or hardly any")
@@ -119,6 +125,7 @@ func TestExpired(t *testing.T) {
 }
 
 func TestHerd(t *testing.T) {
+	t.Parallel()
 	f, err := Herd(t.Context(), 1000, times(3, 100))
 	show(t, f, err)
 	if f.Failed > 0 || f.MostCalls != 1 || f.Forced > 7 {
@@ -127,6 +134,7 @@ func TestHerd(t *testing.T) {
 }
 
 func TestTruncated(t *testing.T) {
+	t.Parallel()
 	f, err := Truncated(t.Context(), times(397, 1))
 	show(t, f, err)
 	if f.Served != f.Cuts || f.Cuts == 0 || f.SignIns == 0 {
@@ -135,6 +143,7 @@ func TestTruncated(t *testing.T) {
 }
 
 func TestOutage(t *testing.T) {
+	t.Parallel()
 	for _, kind := range OutageKinds {
 		for _, minTTL := range []time.Duration{0, 15 * time.Minute} { // 25 minutes, with tokens of 30
 			f, err := Outage(t.Context(), kind, 25*time.Minute, 30*time.Minute, minTTL, true)
@@ -147,6 +156,7 @@ func TestOutage(t *testing.T) {
 }
 
 func TestThrottledForTenMinutes(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"throttled", "429 page", "retry-after seconds", "retry-after date"} {
 		f, err := Outage(t.Context(), kind, 10*time.Minute, time.Hour, 0, false)
 		show(t, f, err)

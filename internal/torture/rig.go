@@ -54,6 +54,7 @@ type machine struct {
 	pool     *userpool.Pool
 	url      string
 	agent    *process // nil: none was started
+	files    int      // that the agent may open; 0: as many as it gets
 }
 
 // newMachine makes a machine whose config has the profile prod for an app
@@ -163,7 +164,7 @@ func (m *machine) start(crashAt ...failpoint.Point) error {
 		return err
 	}
 	defer ready.Close()
-	cmd := exec.CommandContext(m.ctx, filepath.Join(m.programs, "cogtokd"), "--ready-fd", "3")
+	cmd := m.daemon("--ready-fd", "3")
 	cmd.Env, cmd.Dir, cmd.ExtraFiles = slices.Clone(m.env), m.home, []*os.File{write}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	for _, p := range crashAt {
@@ -181,6 +182,16 @@ func (m *machine) start(crashAt ...failpoint.Point) error {
 		return fmt.Errorf("the agent doesn't start: it says %q (%v); log:\n%s", said, err, m.log())
 	}
 	return nil
+}
+
+// daemon is a command that runs cogtokd.
+func (m *machine) daemon(args ...string) *exec.Cmd {
+	path := filepath.Join(m.programs, "cogtokd")
+	if m.files == 0 {
+		return exec.CommandContext(m.ctx, path, args...)
+	}
+	script := fmt.Sprintf(`ulimit -n %d; exec "$0" "$@"`, m.files)
+	return exec.CommandContext(m.ctx, "/bin/sh", append([]string{"-c", script, path}, args...)...)
 }
 
 // kill ends the agent as kill -9 does.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -88,20 +87,13 @@ func (w *World) oneAgent() error {
 }
 
 // atOnce has so many processes ask for a token at the same time.
-func (w *World) atOnce(ctx context.Context, clients int) (f Figures) {
-	var all sync.WaitGroup
-	var mu sync.Mutex
-	for range clients {
-		all.Go(func() {
-			began := time.Now()
-			_, err := w.Run(ctx, "", "token", "prod")
-			mu.Lock()
-			defer mu.Unlock()
-			f.note(time.Since(began), err)
-		})
-	}
-	all.Wait()
-	return f
+func (w *World) atOnce(ctx context.Context, clients int) Figures {
+	return together(clients, func(int) (f Figures) {
+		began := time.Now()
+		_, err := w.Run(ctx, "", "token", "prod")
+		f.note(time.Since(began), err)
+		return f
+	})
 }
 
 // IdleExit calls again and again in the very moments in which the agent ends

@@ -19,6 +19,7 @@ var (
 
 func TestMain(m *testing.M) {
 	Child()
+	_ = flag.Set("test.parallel", "5") // most of them wait most of the time
 	flag.Parse()
 	os.Exit(cogtoktest.Main(m))
 }
@@ -36,23 +37,27 @@ func report(t *testing.T, f Figures, err error) {
 }
 
 func TestUpgrade(t *testing.T) {
+	t.Parallel()
 	f, err := Upgrade(t.Context(), cogtoktest.Programs(), *clients, *rounds)
 	t.Logf("for %v at most nobody was let in", f.Pause)
 	report(t, f.Figures, err)
 }
 
 func TestStart(t *testing.T) {
+	t.Parallel()
 	f, err := Start(t.Context(), cogtoktest.Programs(), *clients, *rounds)
 	t.Logf("%d agents were killed", f.Kills)
 	report(t, f.Figures, err)
 }
 
 func TestIdleExit(t *testing.T) {
+	t.Parallel()
 	f, err := IdleExit(t.Context(), cogtoktest.Programs(), *rounds)
 	report(t, f, err)
 }
 
 func TestStop(t *testing.T) {
+	t.Parallel()
 	for name, upstream := range map[string]time.Duration{"quick": 1500 * time.Millisecond, "slow": 20 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -36,7 +36,7 @@ func Upgrade(ctx context.Context, programs string, clients, upgrades int) (f Upg
 		return f, err
 	}
 	w.Server.ResetCalls()
-	all, err := gather(ctx, w.Socket, clients)
+	all, err := gather(ctx, w.Socket, "loop", clients, perProcess)
 	if err != nil {
 		return f, err
 	}

@@ -21,7 +21,7 @@ import (
 // What the pool and the file store know. The secrets are markers.
 const (
 	password   = "Marker-Passw0rd-81!"
-	passphrase = "Marker-Passphrase-83"
+	passphrase = filePassphrase
 )
 
 // A World is one user with a home, copies of the programs, and a user pool.
@@ -48,10 +48,13 @@ func NewWorld(programs, store string) (_ *World, err error) {
 		}
 	}()
 	w.env = environment(home)
-	for _, dir := range []string{"bin", "run", "config/cogtok"} {
+	for _, dir := range []string{"bin", "run", "config/cogtok", "state/cogtok"} {
 		if err := os.MkdirAll(filepath.Join(home, dir), 0o700); err != nil {
 			return nil, err
 		}
+	}
+	if err := cheapPassphrase(filepath.Join(home, "state/cogtok/file-key.age")); err != nil {
+		return nil, err
 	}
 	for _, name := range []string{"cogtok", "cogtokd"} {
 		if err := copyFile(filepath.Join(programs, name), w.program(name)); err != nil {
