@@ -195,7 +195,9 @@ func (c *Client) call(ctx context.Context, who Caller, method string, limit time
 
 // awaitAnswer reads until the answer to the call with that id arrives.
 func (c *Client) awaitAnswer(ctx context.Context, id json.RawMessage, a *asking) (json.RawMessage, error) {
-	ctx, cancel := context.WithCancel(ctx)
+	// The questions end with the call. Why the call ended, only the caller's ctx
+	// says for sure: it is done before anything that follows from it.
+	asking, cancel := context.WithCancel(ctx)
 	defer a.wait()
 	defer cancel()
 	for {
@@ -209,7 +211,7 @@ func (c *Client) awaitAnswer(ctx context.Context, id json.RawMessage, a *asking)
 			c.nc.Close()
 			return nil, errGarbled
 		case m.Method == "prompt" && m.isCall():
-			a.start(ctx, m)
+			a.start(asking, m)
 		case m.isCall():
 			_ = c.send(outgoing{ID: m.ID, Error: fault(codeUnknownMethod, "the client has no such method")})
 		case m.Method == "event" && a.notify != nil:
