@@ -37,7 +37,7 @@ func TestNoServerGetsThePasswordByAsking(t *testing.T) {
 			if err == nil {
 				t.Errorf("%s: signed in", name)
 			}
-			for _, call := range s.seen {
+			for _, call := range s.sent() {
 				if strings.Contains(fmt.Sprint(call.body), goodPassword) {
 					t.Errorf("%s: the password was sent after %s", name, answer)
 				}
@@ -58,7 +58,7 @@ func TestNoPasswordAfterFallingThrough(t *testing.T) {
 			fmt.Fprint(w, answer)
 		})
 		_, _, err := s.login(goodPassword)
-		if err == nil || strings.Contains(fmt.Sprint(s.seen), goodPassword) {
+		if err == nil || strings.Contains(fmt.Sprint(s.sent()), goodPassword) {
 			t.Errorf("%s: %v, or the password was sent", answer, err)
 		}
 	}
@@ -70,7 +70,7 @@ func TestAFactorIsAnsweredOnce(t *testing.T) {
 	s.profile.PreferredChallenge = profiles.ChallengePassword
 	_, _, err := s.login(goodPassword)
 	wantKind(t, err, agent.KindService)
-	if n := strings.Count(fmt.Sprint(s.seen), goodPassword); n > 2 {
+	if n := strings.Count(fmt.Sprint(s.sent()), goodPassword); n > 2 {
 		t.Errorf("the password was sent %d times", n)
 	}
 }

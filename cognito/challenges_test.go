@@ -346,7 +346,7 @@ func TestAnswersUseCognitosName(t *testing.T) {
 	})
 	_, _, err := s.login(goodPassword, "123456")
 	wantKind(t, err, agent.KindPromptUnanswered) // a new code was on its way
-	last := s.seen[1].body
+	last := s.sent()[1].body
 	if _, sent := last["Session"]; sent {
 		t.Error("a session was sent that nobody gave")
 	}

@@ -236,8 +236,8 @@ func TestSelectEmailMFA(t *testing.T) {
 		})
 		_, _, err := s.login(goodPassword)
 		wantKind(t, err, want)
-		if len(s.seen) > 1 && s.seen[1].body["ChallengeResponses"].(map[string]any)["ANSWER"] != "EMAIL_OTP" {
-			t.Errorf("%s: sent %v", list, s.seen[1].body)
+		if len(s.sent()) > 1 && s.sent()[1].body["ChallengeResponses"].(map[string]any)["ANSWER"] != "EMAIL_OTP" {
+			t.Errorf("%s: sent %v", list, s.sent()[1].body)
 		}
 	}
 }

@@ -104,7 +104,7 @@ func TestProbesThatSayNothing(t *testing.T) {
 			if hint := agent.AsError(err).Hint; strings.Contains(hint, "set `auth: ") {
 				t.Errorf("the hint is %q", hint)
 			}
-			for _, r := range s.seen[1:] {
+			for _, r := range s.sent()[1:] {
 				if text := fmt.Sprint(r.body); strings.Contains(text, goodPassword) {
 					t.Errorf("a probe has the password: %s", r.operation)
 				}

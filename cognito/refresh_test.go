@@ -163,7 +163,7 @@ func TestFallbackIsRememberedOnSuccess(t *testing.T) {
 	if _, err := s.refresh(grant()); err != nil {
 		t.Fatal(err)
 	}
-	if last := s.seen[len(s.seen)-1].operation; last != "GetTokensFromRefreshToken" {
+	if last := s.sent()[len(s.sent())-1].operation; last != "GetTokensFromRefreshToken" {
 		t.Errorf("renewed by %s", last)
 	}
 }
@@ -411,7 +411,7 @@ func TestDevice(t *testing.T) {
 		if err != nil || next.DeviceKey != "us-east-1_key" {
 			t.Fatalf("%+v, %v", next, err)
 		}
-		if last := s.seen[len(s.seen)-1]; last.body["DeviceKey"] != "us-east-1_key" {
+		if last := s.sent()[len(s.sent())-1]; last.body["DeviceKey"] != "us-east-1_key" {
 			t.Errorf("%s %v", last.operation, last.body)
 		}
 	}

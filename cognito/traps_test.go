@@ -389,7 +389,7 @@ func TestTrapUnsignedOperationsNeedNoAWSKeys(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "marker-aws-secret")
 	_, _, _ = s.login(goodPassword)
 	_, _ = s.refresh(grant())
-	for _, r := range s.seen {
+	for _, r := range s.sent() {
 		if r.header.Get("Authorization") != "" {
 			t.Errorf("%s is signed", r.operation)
 		}
