@@ -12,14 +12,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/cogtok/cogtok/internal/cogtoktest"
 )
 
 // systemd takes the units as they are, but for the place of the program.
 func TestUnits(t *testing.T) {
-	analyze, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		t.Skip("systemd-analyze is not installed (Debian's package systemd)")
-	}
+	analyze := cogtoktest.Tool(t, "systemd-analyze", "systemd")
 	dir := t.TempDir()
 	var units []string
 	for _, name := range []string{"cogtok.socket", "cogtok.service"} {

@@ -19,12 +19,16 @@ import (
 // freeURL is a callback URL at a port that nobody has.
 func freeURL(t *testing.T, host string) string {
 	t.Helper()
-	l, err := Listen(t.Context(), []string{"http://localhost:" + freePort(t) + "/callback"})
-	if err != nil {
-		t.Skip(err) // somebody took it in between
+	for range 5 { // somebody may take the port in between
+		l, err := Listen(t.Context(), []string{"http://localhost:" + freePort(t) + "/callback"})
+		if err == nil {
+			l.Close()
+			return strings.Replace(l.URL, "localhost", host, 1)
+		}
+		t.Log(err)
 	}
-	l.Close()
-	return strings.Replace(l.URL, "localhost", host, 1)
+	t.Fatal("no free port")
+	return ""
 }
 
 func freePort(t *testing.T) string {

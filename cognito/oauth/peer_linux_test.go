@@ -7,15 +7,17 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+
+	"github.com/cogtok/cogtok/internal/cogtoktest"
 )
 
 // A program of another user gets nothing of the start page, and spoils nothing,
 // though it has read the address.
 func TestStartOfOtherUser(t *testing.T) {
-	curl, err := exec.LookPath("curl")
-	if err != nil || os.Geteuid() != 0 {
-		t.Skip("takes root, and curl")
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be another user")
 	}
+	curl := cogtoktest.Tool(t, "curl", "curl")
 	for _, address := range []string{"127.0.0.1", "::1", "::ffff:127.0.0.1"} {
 		if address == "::1" && !hasIPv6(t) {
 			continue
