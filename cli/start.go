@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/internal/startlock"
 )
 
 // Starting an agent.
@@ -34,14 +35,19 @@ import (
 // Each line ends in a newline. The end of the pipe without a line means that
 // it died; its log may tell why.
 //
-// After "busy" the client goes on dialing: the holder of the lock is either
-// about to listen, or about to end, in which case a start is tried again. After
-// "ok", too: somebody may have killed the new agent. But one that ends again and
-// again is given up. (One that crashes says so itself: cmd/cogtokd/crashes.go.)
+// Of many clients that find no agent one starts it, and the others wait for the
+// socket: package startlock. Who waits for long starts one all the same, since
+// the one that has the lock may be stopped.
+//
+// After "busy" the client goes on dialing: the holder of the agent's lock is
+// either about to listen, or about to end, in which case a start is tried again.
+// After "ok", too: somebody may have killed the new agent. But one that ends again
+// and again is given up. (One that crashes says so itself: cmd/cogtokd/crashes.go.)
 const (
 	startLimit   = 5 * time.Second
 	firstBackOff = time.Millisecond
 	maxBackOff   = 100 * time.Millisecond
+	othersLimit  = time.Second            // for another client to start one
 	startAgain   = 125 * time.Millisecond // after "busy", twice as long each time
 	maxLives     = 5                      // of agents that a client starts
 )
@@ -99,29 +105,21 @@ func (a *app) startAgent(ctx context.Context, place place) (*agent.Client, error
 	}
 	limited, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	started, again, lives := time.Time{}, startAgain, 0
+	s := starter{place: place, began: time.Now(), again: startAgain}
+	defer s.release()
 	for wait := firstBackOff; ; wait = min(2*wait, maxBackOff) {
-		if started.IsZero() || time.Since(started) >= again {
-			a.debug("starting %s", program)
-			isNew, err := spawn(limited, program, place.arguments())
-			// Counted from its answer: a crowd that starts agents without a pause
-			// leaves the one that stays no time to get ready.
-			started, again = time.Now(), min(2*again, startLimit/2)
-			if err != nil {
-				return nil, startError(ctx, limited, err)
-			}
-			if isNew {
-				lives++
-				again = startAgain
-			}
-		}
+		mine := s.mayStart() // before dialing: who had the lock may have started one
 		client, err := dial(limited, place)
 		if agent.KindOf(err) != agent.KindUnreachable && limited.Err() == nil {
 			return client, err
 		}
-		if lives > maxLives {
-			return nil, agent.Errorf(agent.KindUnreachable, "the agent was started %d times and ended at once each time", lives).
-				WithHint("see: cogtok agent log")
+		if mine && s.isDue() {
+			a.debug("starting %s", program)
+			if err := s.start(limited, program); err != nil {
+				return nil, startError(ctx, limited, err)
+			}
+			wait = firstBackOff
+			continue
 		}
 		select {
 		case <-limited.Done():
@@ -129,6 +127,53 @@ func (a *app) startAgent(ctx context.Context, place place) (*agent.Client, error
 		case <-time.After(wait):
 		}
 	}
+}
+
+// A starter is a client that found no agent.
+type starter struct {
+	place place
+	began time.Time
+	lock  *startlock.Lock
+
+	started time.Time // when the agent that it started last has answered
+	again   time.Duration
+	lives   int // of agents that it started and that have answered "ok"
+}
+
+// mayStart reports whether it is for this client to start the agent: nobody
+// else does, or is to.
+func (s *starter) mayStart() bool {
+	if s.lock != nil {
+		return true
+	}
+	lock, err := startlock.Take(s.place.socket)
+	s.lock = lock
+	return err != startlock.ErrHeld || time.Since(s.began) >= othersLimit
+}
+
+func (s *starter) release() {
+	if s.lock != nil {
+		s.lock.Release()
+	}
+}
+
+// isDue reports whether the last start, if there was one, is long enough ago.
+func (s *starter) isDue() bool { return s.started.IsZero() || time.Since(s.started) >= s.again }
+
+// start starts program as the agent and waits for its answer.
+func (s *starter) start(ctx context.Context, program string) error {
+	if s.lives > maxLives {
+		return agent.Errorf(agent.KindUnreachable, "the agent was started %d times and ended at once each time", s.lives)
+	}
+	isNew, err := spawn(ctx, program, s.place.arguments())
+	// Counted from its answer: starts without a pause would leave the agent that
+	// stays no time to get ready.
+	s.started, s.again = time.Now(), min(2*s.again, startLimit/2)
+	if isNew {
+		s.lives++
+		s.again = startAgain
+	}
+	return err
 }
 
 // startError says why an agent didn't start: what it said itself, or that the

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/internal/startlock"
 )
 
 // report is what a started agent sees of the world it was put in.
@@ -208,6 +209,24 @@ func TestManyClientsStartOneAgent(t *testing.T) {
 	w.stopAgent()
 	if r := w.run("agent", "status"); r.code != 4 {
 		t.Errorf("after stop: %s", r)
+	}
+}
+
+// A client that has the lock and does nothing, since it is stopped for instance,
+// holds the others up for a second.
+func TestStarterThatHangs(t *testing.T) {
+	w := newWorld(t)
+	w.write("config.yaml", goodConfig)
+	lock, err := startlock.Take(w.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	begin := time.Now()
+	out, err := w.child("token", "prod").Output()
+	defer w.stopAgent()
+	if took := time.Since(begin); err != nil || string(out) != "eyJ.id.sig\n" || took < othersLimit || took > othersLimit+2*time.Second {
+		t.Errorf("%q, %v, after %v", out, err, took)
 	}
 }
 

@@ -6,13 +6,16 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/cogtok/cogtok/internal/startlock"
 )
 
 // Limits of a call. The agent answers a warm one at once. A renewal at Cognito
 // may take it longer: it goes on, and the full client joins those who wait for
 // it, and knows how to tell an agent that is busy from one that hangs.
 const (
-	sendLimit  = time.Second // connecting and sending, each
+	sendLimit  = time.Second     // connecting and sending, each
+	startLimit = 3 * time.Second // for another client to start an agent
 	replyLimit = 2 * time.Second
 	maxReply   = 256 << 10 // bytes, the protocol's limit
 )
@@ -24,14 +27,11 @@ const (
 // run. A blocking connect also waits where net.Dial fails at once, when many
 // clients queue up at the socket.
 func exchange(socket string, request []byte) ([]byte, bool) {
-	fd, err := newSocket()
+	fd, err := dial(socket)
 	if err != nil {
 		return nil, false
 	}
 	defer syscall.Close(fd)
-	if !setLimit(fd, syscall.SO_SNDTIMEO, sendLimit) || !connect(fd, socket) {
-		return nil, false
-	}
 	if uid, err := listenerUID(fd); err != nil || uid != os.Geteuid() {
 		return nil, false
 	}
@@ -41,18 +41,59 @@ func exchange(socket string, request []byte) ([]byte, bool) {
 	return receive(fd, time.Now().Add(replyLimit))
 }
 
-func setLimit(fd, option int, d time.Duration) bool {
-	limit := syscall.NsecToTimeval(int64(d))
-	return syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, option, &limit) == nil
+// dial connects to the agent. Of many clients that find none one takes the lock
+// and fails, to start it as the full client, which still has the lock then. The
+// others wait for the socket here: to become the full client for that would cost
+// each ten times as much.
+func dial(socket string) (fd int, err error) {
+	const longest = 20 * time.Millisecond
+	limit := time.Now().Add(startLimit)
+	for wait := time.Millisecond; ; wait = min(2*wait, longest) {
+		fd, err = dialOnce(socket)
+		if err != syscall.ENOENT && err != syscall.ECONNREFUSED {
+			return fd, err
+		}
+		lock, taken := startlock.Take(socket)
+		if taken == nil {
+			// Once more: who had the lock before may have started one.
+			if fd, err = dialOnce(socket); err == nil {
+				lock.Release()
+			}
+			return fd, err
+		}
+		if taken != startlock.ErrHeld || time.Now().After(limit) {
+			return fd, err
+		}
+		time.Sleep(wait)
+	}
 }
 
-func connect(fd int, socket string) bool {
+func dialOnce(socket string) (fd int, err error) {
+	fd, err = newSocket()
+	if err != nil {
+		return fd, err
+	}
+	if err = setLimit(fd, syscall.SO_SNDTIMEO, sendLimit); err == nil {
+		err = connect(fd, socket)
+	}
+	if err != nil {
+		syscall.Close(fd)
+	}
+	return fd, err
+}
+
+func setLimit(fd, option int, d time.Duration) error {
+	limit := syscall.NsecToTimeval(int64(d))
+	return syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, option, &limit)
+}
+
+func connect(fd int, socket string) error {
 	address := &syscall.SockaddrUnix{Name: socket}
 	err := syscall.Connect(fd, address)
 	for err == syscall.EINTR {
 		err = syscall.Connect(fd, address)
 	}
-	return err == nil
+	return err
 }
 
 func send(fd int, line []byte) bool {
@@ -76,7 +117,7 @@ func receive(fd int, deadline time.Time) ([]byte, bool) {
 	for len(line) < maxReply {
 		left := time.Until(deadline)
 		if left < time.Millisecond || // which might round to 0: no limit
-			!setLimit(fd, syscall.SO_RCVTIMEO, left) {
+			setLimit(fd, syscall.SO_RCVTIMEO, left) != nil {
 			return nil, false
 		}
 		if len(line) == cap(line) {

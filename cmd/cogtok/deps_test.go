@@ -17,8 +17,8 @@ var (
 		"syscall", "time", "unicode/utf8", "unsafe",
 	}
 	linkedBesides = map[string][]string{
-		"linux":  {},
-		"darwin": {},
+		"linux":  {"github.com/cogtok/cogtok/internal/startlock"},
+		"darwin": {"github.com/cogtok/cogtok/internal/startlock"},
 		// os needs the others.
 		"windows": {"os/signal", "context", "structs", "unicode/utf16"},
 	}

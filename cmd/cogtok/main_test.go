@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cogtok/cogtok/internal/startlock"
 )
 
 // fullStatus is the exit status of the program that stands in for cogtokd.
@@ -28,6 +30,9 @@ func TestMain(m *testing.M) {
 	if os.Args[0] == full {
 		json.NewEncoder(os.Stdout).Encode(os.Args)
 		fmt.Fprintln(os.Stderr, "in", os.Getenv("COGTOK_TEST"))
+		if os.Getenv("STAY") != "" {
+			time.Sleep(time.Minute)
+		}
 		os.Exit(fullStatus)
 	}
 	os.Exit(buildAndRun(m))
@@ -361,5 +366,51 @@ func TestOutputThatFails(t *testing.T) {
 	cmd.Run()
 	if want := "cogtok: can't write the token: write /dev/stdout: no space left on device\n"; stderr.String() != want || cmd.ProcessState.ExitCode() != 1 {
 		t.Errorf("disk full: %q, %v, want %q", stderr.String(), cmd.ProcessState, want)
+	}
+}
+
+// While another client starts the agent, this one waits for it, and doesn't
+// become the full client for that. But it doesn't wait for ever.
+func TestWaitsForAStart(t *testing.T) {
+	in := install(t)
+	lock, err := startlock.Take(in.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(200*time.Millisecond, func() { in.agent(says(answer)) })
+	in.cogtok("token", "prod").want(t, "eyJ.a.b\n", "", 0)
+	lock.Release()
+
+	in = install(t)
+	if lock, err = startlock.Take(in.socket); err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	begin := time.Now()
+	in.cogtok("token", "prod").wantFull(t, "token", "prod")
+	if took := time.Since(begin); took < startLimit || took > startLimit+2*time.Second {
+		t.Errorf("it waited for %v", took)
+	}
+}
+
+// Who finds no agent has the lock, and as the full client still.
+func TestStartsAsTheFullClient(t *testing.T) {
+	in := install(t)
+	cmd := exec.CommandContext(t.Context(), in.dir+"/cogtok", "token")
+	cmd.Env = append(in.env, "STAY=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.Contains(line, `"cogtokd","cli"`) {
+		t.Fatalf("%q, %v", line, err)
+	}
+	if _, err := startlock.Take(in.socket); err != startlock.ErrHeld {
+		t.Errorf("somebody else could take the lock: %v", err)
 	}
 }
