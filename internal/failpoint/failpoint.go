@@ -16,11 +16,11 @@ const (
 	BeforeStoring    Point = "before storing"
 	NewFileMade      Point = "new file made"
 	NewFileHalf      Point = "new file half written"
-	NewFileWritten   Point = "new file written"
-	NewFileSynced    Point = "new file synced"
-	Renamed          Point = "renamed" // from here on the new refresh token is safe
-	DirectorySynced  Point = "directory synced"
+	NewFileWritten   Point = "new file written" // from here on the new refresh token is safe
+	NewFileSynced    Point = "new file synced"  // and from a loss of power
 	ReadBack         Point = "read back"
+	Renamed          Point = "renamed"
+	DirectorySynced  Point = "directory synced"
 	BeforePublishing Point = "before publishing"
 	Published        Point = "published"
 )
@@ -28,5 +28,5 @@ const (
 // Points are all of them.
 var Points = []Point{
 	BeforeRenewing, BeforeRequest, AnswerBegins, Answered, BeforeStoring, NewFileMade, NewFileHalf, NewFileWritten,
-	NewFileSynced, Renamed, DirectorySynced, ReadBack, BeforePublishing, Published,
+	NewFileSynced, ReadBack, Renamed, DirectorySynced, BeforePublishing, Published,
 }

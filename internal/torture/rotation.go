@@ -28,10 +28,9 @@ type RotationFigures struct {
 	Complaints []string      `json:"complaints"`
 }
 
-// unsafePoints are those between Cognito's exchange and the file's.
+// unsafePoints are those between Cognito's exchange and the whole of the new file.
 var unsafePoints = []failpoint.Point{
 	failpoint.AnswerBegins, failpoint.Answered, failpoint.BeforeStoring, failpoint.NewFileMade, failpoint.NewFileHalf,
-	failpoint.NewFileWritten, failpoint.NewFileSynced,
 }
 
 // Rotation crashes the agent at every point of a renewal, so many times each,

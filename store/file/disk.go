@@ -1,7 +1,6 @@
 package file
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/cogtok/cogtok/internal/failpoint"
 	"github.com/cogtok/cogtok/store"
 )
 
@@ -91,66 +89,6 @@ func mustBeRegular(path string) error {
 	}
 	return nil
 }
-
-// writeFile replaces the file in one step: after a crash or on a full disk the
-// old file is there, or the new one, but never a part. The caller holds the
-// lock and has read the file, which checked what it is. The lock is why the
-// temporary name can be a fixed one: what a killed writer left behind is
-// removed by the next.
-func writeFile(path string, data []byte) error {
-	failpoint.Reach(failpoint.BeforeStoring)
-	temporary := path + ".new"
-	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return unavailable("write", path, err)
-	}
-	if err := writeNew(temporary, data); err != nil {
-		os.Remove(temporary)
-		return unavailable("write", path, err)
-	}
-	if err := os.Rename(temporary, path); err != nil {
-		os.Remove(temporary)
-		return unavailable("write", path, err)
-	}
-	failpoint.Reach(failpoint.Renamed)
-	if err := syncDirectory(filepath.Dir(path)); err != nil {
-		return unavailable("write", path, err)
-	}
-	failpoint.Reach(failpoint.DirectorySynced)
-	return nil
-}
-
-func writeNew(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|openFlags, 0o600)
-	if err != nil {
-		return err
-	}
-	failpoint.Reach(failpoint.NewFileMade)
-	half := len(data) / 2 // in two parts, so that a crash in between can be tried
-	_, err = f.Write(data[:half])
-	failpoint.Reach(failpoint.NewFileHalf)
-	if err == nil {
-		_, err = f.Write(data[half:])
-	}
-	failpoint.Reach(failpoint.NewFileWritten)
-	if err == nil {
-		err = f.Sync()
-	}
-	failpoint.Reach(failpoint.NewFileSynced)
-	return errors.Join(err, f.Close())
-}
-
-// readBack makes sure that what was written is what is read from now on: a
-// network's file system may say yes to what it doesn't keep.
-func readBack(path string, data []byte) error {
-	kept, _, err := readFile(path)
-	if err == nil && !bytes.Equal(kept, data) {
-		err = unavailable("write", path, errNotKept)
-	}
-	failpoint.Reach(failpoint.ReadBack)
-	return err
-}
-
-var errNotKept = errors.New("reading it back gave something else")
 
 // setAside renames a file that is of no use, and returns its new name.
 func setAside(path string, now time.Time) (string, error) {

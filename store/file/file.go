@@ -1,7 +1,7 @@
 // Package file is the sealed file: a [store.Store] in one file that is
 // encrypted by age (filippo.io/age, age-encryption.org/v1) to a key from a
-// [KeySource]. A change costs one small file written, synced and renamed;
-// whatever happens meanwhile, the old file or the new one is there.
+// [KeySource]. A change costs one small file written, synced, read back and
+// renamed; whatever happens meanwhile, the old file or the new one is there.
 //
 // Several processes may use one file: changes are made under a lock
 // (PATH.lock), and a file that another one changed is read again.
@@ -70,6 +70,9 @@ func (s *Store) Get(ctx context.Context, name string) ([]byte, error) {
 	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
+	if !s.hasRead() {
+		s.takeOverUnlocked(ctx)
+	}
 	now, err := stampOf(s.path)
 	if err != nil {
 		return nil, err
@@ -124,6 +127,13 @@ func (s *Store) ready(ctx context.Context) error {
 		return store.ErrLocked
 	}
 	return nil
+}
+
+// hasRead reports whether the file was read or written since the start.
+func (s *Store) hasRead() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cached
 }
 
 // lookUp looks in memory. It doesn't know the answer when the file has changed.
@@ -205,6 +215,7 @@ func (s *Store) change(ctx context.Context, edit func(values map[string][]byte) 
 		return err
 	}
 	defer unlock()
+	s.takeOver(ctx)
 	sealed, at, err := readFile(s.path)
 	if err != nil {
 		return err
@@ -240,9 +251,6 @@ func (s *Store) write(ctx context.Context, at stamp, values map[string][]byte, b
 	}
 	if err == nil {
 		err = writeFile(s.path, sealed)
-	}
-	if err == nil {
-		err = readBack(s.path, sealed)
 	}
 	if err == nil {
 		at, err = stampOf(s.path)
