@@ -25,6 +25,12 @@ type Agent interface {
 	DeleteSecret(ctx context.Context, c Caller, r SecretRequest) (None, error)
 	// ListSecrets names the secrets that are kept, never their values.
 	ListSecrets(ctx context.Context, c Caller, r StatusRequest) (SecretList, error)
+	// Lock makes the agent hand out nothing, use nothing and forget what a store
+	// can give back, until Unlock: across restarts too.
+	Lock(ctx context.Context, c Caller, r None) (None, error)
+	// Unlock ends that, and opens the stores that need a passphrase. Kinds:
+	// KindLocked when that is missing or wrong, KindStore.
+	Unlock(ctx context.Context, c Caller, r UnlockRequest) (None, error)
 	// Reload reads the config again. A broken config is an error and the one
 	// in force stays.
 	Reload(ctx context.Context, c Caller, r None) (ReloadResult, error)
@@ -222,6 +228,7 @@ type Status struct {
 	Profiles    []ProfileStatus `json:"profiles"`
 	Config      string          `json:"config"`                 // the path of the config file
 	ConfigError string          `json:"config_error,omitempty"` // why the file as it is now isn't in force
+	Locked      bool            `json:"locked,omitempty"`       // by the lock method
 }
 
 // States of a profile's session.
@@ -229,7 +236,7 @@ const (
 	StateSignedIn  = "signed-in"
 	StateSignedOut = "signed-out"
 	StateReady     = "ready"   // client-credentials: a token is got when one is asked for
-	StateLocked    = "locked"  // `store: file` without its passphrase
+	StateLocked    = "locked"  // the agent is, or `store: file` is without its passphrase
 	StateUnknown   = "unknown" // the store can't be read now
 )
 
@@ -295,6 +302,12 @@ type SecretEntry struct {
 	From  string `json:"from,omitempty"`
 	Kind  string `json:"kind"`
 	Store string `json:"store"`
+}
+
+// An UnlockRequest unlocks an agent.
+type UnlockRequest struct {
+	// Passphrase is used instead of passphrase_command or of asking.
+	Passphrase Secret `json:"-"`
 }
 
 // A ReloadResult says what is in force after a reload.

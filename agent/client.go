@@ -125,6 +125,19 @@ func (c *Client) ForgetDevice(ctx context.Context, who Caller, r ForgetDeviceReq
 	return do[None](ctx, c, who, "device.forget", callTimeout, r)
 }
 
+// Lock implements Agent.
+func (c *Client) Lock(ctx context.Context, who Caller, r None) (None, error) {
+	return do[None](ctx, c, who, "lock", callTimeout, r)
+}
+
+// Unlock implements Agent.
+func (c *Client) Unlock(ctx context.Context, who Caller, r UnlockRequest) (None, error) {
+	if err := checkSecret("passphrase", r.Passphrase); err != nil {
+		return None{}, err
+	}
+	return do[None](ctx, c, who, "unlock", callTimeout, unlockParams{r.Passphrase.Reveal()})
+}
+
 // Reload implements Agent.
 func (c *Client) Reload(ctx context.Context, who Caller, r None) (ReloadResult, error) {
 	return do[ReloadResult](ctx, c, who, "reload", callTimeout, r)

@@ -41,6 +41,10 @@ var everyMethod = map[string]func(ctx context.Context, a Agent) (any, error){
 	"secret.list": func(ctx context.Context, a Agent) (any, error) {
 		return a.ListSecrets(ctx, Caller{}, StatusRequest{Profile: "prod"})
 	},
+	"lock": func(ctx context.Context, a Agent) (any, error) { return a.Lock(ctx, Caller{}, None{}) },
+	"unlock": func(ctx context.Context, a Agent) (any, error) {
+		return a.Unlock(ctx, Caller{}, UnlockRequest{Passphrase: NewSecret("MARKER-passphrase")})
+	},
 	"reload":  func(ctx context.Context, a Agent) (any, error) { return a.Reload(ctx, Caller{}, None{}) },
 	"upgrade": func(ctx context.Context, a Agent) (any, error) { return a.Upgrade(ctx, Caller{}, None{}) },
 	"version": func(ctx context.Context, a Agent) (any, error) { return a.Version(ctx, Caller{PID: 42}, None{}) },

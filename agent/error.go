@@ -17,7 +17,7 @@ const (
 	CodeUsage       Code = 2 // the request or the config is wrong
 	CodePerson      Code = 3 // a person is needed
 	CodeUnreachable Code = 4 // no agent, a hung one, or one that isn't to be trusted
-	CodeLocked      Code = 5 // the store's passphrase is needed
+	CodeLocked      Code = 5 // the agent is locked, or the store's passphrase is needed
 	CodeTemporary   Code = 6 // try again later
 	CodeRefused     Code = 7 // Cognito said no
 	CodeStore       Code = 8 // the store can't be used

@@ -19,7 +19,8 @@ const (
 	EventRenewed     = "renewed"      // there are new tokens
 	EventLoginNeeded = "login-needed" // the session was lost
 	EventSignedOut   = "signed-out"   // by a logout
-	EventUnlocked    = "unlocked"     // the profile's store got its passphrase
+	EventLocked      = "locked"       // the agent hands out nothing until it is unlocked
+	EventUnlocked    = "unlocked"     // that is over, or the profile's store got its passphrase
 	EventError       = "error"        // renewing fails for now: once until it works again
 	EventConfig      = "config"       // the config was read anew, or is broken: then Message says why
 	EventMissed      = "missed"       // the watcher was too slow, and some events are lost

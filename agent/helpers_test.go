@@ -94,6 +94,16 @@ func (s *scripted) ForgetDevice(_ context.Context, _ Caller, r ForgetDeviceReque
 	return None{}, nil
 }
 
+func (s *scripted) Lock(context.Context, Caller, None) (None, error) {
+	s.note("lock")
+	return None{}, nil
+}
+
+func (s *scripted) Unlock(_ context.Context, _ Caller, r UnlockRequest) (None, error) {
+	s.note("unlock %s", r.Passphrase.Reveal())
+	return None{}, nil
+}
+
 func (s *scripted) Reload(context.Context, Caller, None) (ReloadResult, error) {
 	s.note("reload")
 	return ReloadResult{Config: "/home/rob/config.yaml", Profiles: 2}, nil

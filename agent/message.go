@@ -182,6 +182,9 @@ type (
 		SetSecretRequest
 		Value string `json:"value"`
 	}
+	unlockParams struct {
+		Passphrase string `json:"passphrase,omitempty"`
+	}
 	// An answer to a prompt.
 	answer struct {
 		Answer *string `json:"answer"`
@@ -196,6 +199,11 @@ func (p loginParams) request() (LoginRequest, error) {
 func (p setSecretParams) request() (SetSecretRequest, error) {
 	p.SetSecretRequest.Value = NewSecret(p.Value)
 	return p.SetSecretRequest, checkSecret("secret", p.SetSecretRequest.Value)
+}
+
+func (p unlockParams) request() (UnlockRequest, error) {
+	r := UnlockRequest{Passphrase: NewSecret(p.Passphrase)}
+	return r, checkSecret("passphrase", r.Passphrase)
 }
 
 // checkSecret refuses what can't be a secret.

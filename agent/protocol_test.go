@@ -137,6 +137,15 @@ func (*exemplary) ListSecrets(context.Context, Caller, StatusRequest) (SecretLis
 	return SecretList{Secrets: []SecretEntry{{Profile: "prod", Kind: SecretClientSecret, Store: "keychain"}}}, nil
 }
 
+func (*exemplary) Lock(context.Context, Caller, None) (None, error) { return None{}, nil }
+
+func (*exemplary) Unlock(_ context.Context, _ Caller, r UnlockRequest) (None, error) {
+	if r.Passphrase.Reveal() == "wrong" {
+		return None{}, Errorf(KindLocked, "the passphrase is wrong").WithHint("run: cogtok unlock")
+	}
+	return None{}, nil
+}
+
 func (*exemplary) Reload(context.Context, Caller, None) (ReloadResult, error) {
 	return ReloadResult{Config: configPath, Profiles: 2}, nil
 }
@@ -285,7 +294,7 @@ func TestDocLimits(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?m)^[|] `([a-z-]+)` [|]").FindAllStringSubmatch(rows, -1) {
 		listed = append(listed, m[1])
 	}
-	events := []string{EventState, EventSignedIn, EventRenewed, EventLoginNeeded, EventSignedOut, EventUnlocked, EventError, EventConfig, EventMissed}
+	events := []string{EventState, EventSignedIn, EventRenewed, EventLoginNeeded, EventSignedOut, EventLocked, EventUnlocked, EventError, EventConfig, EventMissed}
 	if got := firstColumn(doc, "| event | "); !slices.Equal(got, events) {
 		t.Errorf("events in the manual: %v, want %v", got, events)
 	}

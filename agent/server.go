@@ -13,6 +13,7 @@ import (
 var methods = map[string]method{
 	"device.forget": handle(Agent.ForgetDevice),
 	"device.list":   handle(Agent.Devices),
+	"lock":          handle(Agent.Lock),
 	"login":         handleSecret(loginParams.request, Agent.Login),
 	"logout":        handle(Agent.Logout),
 	"reload":        handle(Agent.Reload),
@@ -22,6 +23,7 @@ var methods = map[string]method{
 	"status":        handle(Agent.Status),
 	"stop":          handle(Agent.Stop),
 	"token":         handle(Agent.Token),
+	"unlock":        handleSecret(unlockParams.request, Agent.Unlock),
 	"upgrade":       handle(Agent.Upgrade),
 	"version":       handle(Agent.Version),
 	watchMethod:     handle(Agent.Watch),

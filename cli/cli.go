@@ -59,6 +59,8 @@ func commands(a *app) []*cobra.Command {
 		headersCommand(a),
 		loginCommand(a),
 		logoutCommand(a),
+		lockCommand(a),
+		unlockCommand(a),
 		statusCommand(a),
 		whoamiCommand(a),
 		profileCommand(a),

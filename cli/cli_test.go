@@ -146,6 +146,20 @@ func (s *scripted) ForgetDevice(_ context.Context, _ agent.Caller, r agent.Forge
 	return agent.None{}, s.called("forget device %q of %s", r.Key, r.Profile)
 }
 
+func (s *scripted) Lock(context.Context, agent.Caller, agent.None) (agent.None, error) {
+	return agent.None{}, s.called("lock")
+}
+
+func (s *scripted) Unlock(ctx context.Context, c agent.Caller, r agent.UnlockRequest) (agent.None, error) {
+	if r.Passphrase.Empty() && c.Prompter != nil {
+		var err error
+		if r.Passphrase, err = c.Prompter.Ask(ctx, agent.Prompt{Kind: agent.PromptPassphrase, Text: "Passphrase of cogtok's secrets"}); err != nil {
+			return agent.None{}, err
+		}
+	}
+	return agent.None{}, s.called("unlock with %s", r.Passphrase.Reveal())
+}
+
 func (s *scripted) Reload(context.Context, agent.Caller, agent.None) (agent.ReloadResult, error) {
 	return agent.ReloadResult{Config: "/c.yaml", Profiles: 2}, s.called("reload")
 }

@@ -77,11 +77,7 @@ func (a *app) passwordFromStdin(cmd *cobra.Command, f loginFlags) (agent.Secret,
 		return agent.Secret{}, usage(cmd, "--reset asks for a new password, and --password-stdin brings the one that it replaces").
 			WithHint("leave one of them out")
 	}
-	if isTerminal(a.Stdin) {
-		return agent.Secret{}, usage(cmd, "--password-stdin reads a pipe or a file, and standard input is a terminal").
-			WithHint("leave --password-stdin out to be asked for the password")
-	}
-	return a.secretFromStdin(cmd.Context())
+	return a.pipedSecret(cmd, "password")
 }
 
 // whatCame says what came of a login.

@@ -27,6 +27,11 @@ func (s *steady) Status(ctx context.Context, c agent.Caller, r agent.StatusReque
 	return twice(ctx, s, func(a *agent.Client) (agent.Status, error) { return a.Status(ctx, c, r) })
 }
 
+// Lock implements agent.Agent.
+func (s *steady) Lock(ctx context.Context, c agent.Caller, r agent.None) (agent.None, error) {
+	return twice(ctx, s, func(a *agent.Client) (agent.None, error) { return a.Lock(ctx, c, r) })
+}
+
 // ListSecrets implements agent.Agent.
 func (s *steady) ListSecrets(ctx context.Context, c agent.Caller, r agent.StatusRequest) (agent.SecretList, error) {
 	return twice(ctx, s, func(a *agent.Client) (agent.SecretList, error) { return a.ListSecrets(ctx, c, r) })

@@ -163,6 +163,9 @@ func (a *app) problems(s agent.Status) {
 			a.note("%s", line)
 		}
 	}
+	if s.Locked {
+		a.note("the agent is locked; run: cogtok unlock")
+	}
 	for _, p := range s.Profiles {
 		if p.Hint != "" {
 			a.note("hint: %s: %s", p.Profile, p.Hint)

@@ -49,6 +49,20 @@ type Vault struct {
 	Lock Lock
 }
 
+// Forget drops from memory what the vault can read again: values and keys. Its
+// Lock is closed then. A call that is under way may fail with ErrLocked, or
+// bring something back.
+func (v Vault) Forget() {
+	for _, s := range []Store{v.Secrets, v.Sessions} {
+		if f, ok := s.(Forgetful); ok {
+			f.Forget()
+		}
+	}
+}
+
+// A Forgetful is a Store that has more in memory than it needs to go on.
+type Forgetful interface{ Forget() }
+
 // A Lock is closed until it is given its passphrase.
 type Lock interface {
 	// Locked reports whether the passphrase is missing still.
@@ -56,7 +70,7 @@ type Lock interface {
 	// New reports whether no passphrase was ever chosen: the first one that
 	// Unlock gets becomes it.
 	New() (bool, error)
-	// Unlock opens the store until the agent ends. A wrong passphrase is ErrWrongPassphrase.
+	// Unlock opens the store until the agent ends, or the vault's Forget. A wrong passphrase is ErrWrongPassphrase.
 	Unlock(ctx context.Context, passphrase []byte) error
 }
 

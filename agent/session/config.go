@@ -154,6 +154,15 @@ func (k *Keeper) profile(name string) (profiles.Profile, error) {
 	return profiles.Profile{}, unknownProfile(config, name)
 }
 
+// open is profile for what an agent that is locked doesn't do. Kind: KindLocked.
+func (k *Keeper) open(name string) (profiles.Profile, error) {
+	p, err := k.profile(name)
+	if err == nil {
+		err = k.lock.refuses()
+	}
+	return p, err
+}
+
 func noProfile(config profiles.Config) error {
 	if len(config.Names) == 0 {
 		return agent.Errorf(agent.KindNoProfile, "there is no profile yet in %s", config.Path).WithHint("run: cogtok profile add NAME")

@@ -153,7 +153,7 @@ func (k *Keeper) ForgetDevice(ctx context.Context, c agent.Caller, r agent.Forge
 // signedInGrant returns what a session can call Cognito's API with: an access
 // token that lives, renewed if need be, and who it belongs to.
 func (k *Keeper) signedInGrant(ctx context.Context, c agent.Caller, profile string) (profiles.Profile, Grant, error) {
-	p, err := k.profile(profile)
+	p, err := k.open(profile)
 	if err != nil {
 		return p, Grant{}, err
 	}

@@ -33,6 +33,7 @@ type guardFile struct {
 	Version   int                   `json:"version"` // 1
 	Users     map[string]*userTries `json:"users,omitempty"`
 	SignedOut map[string]time.Time  `json:"signed_out,omitempty"` // by session.key: logged out, and not in again
+	Locked    time.Time             `json:"locked,omitzero"`      // since when the agent is; zero: it isn't
 	// Lost is when the file was found damaged: what was tried before that isn't
 	// known.
 	Lost time.Time `json:"lost,omitzero"`
@@ -207,6 +208,23 @@ func (g *guard) setSignedOut(session string, out bool) error {
 			f.SignedOut[session] = g.wall().UTC()
 		} else {
 			delete(f.SignedOut, session)
+		}
+		return nil
+	})
+}
+
+// locked reports whether the user has locked the agent.
+func (g *guard) locked() bool {
+	f, err := g.read()
+	return err == nil && !f.Locked.IsZero()
+}
+
+// setLocked notes that the user has locked the agent, or unlocked it.
+func (g *guard) setLocked(locked bool) error {
+	return g.change(func(f *guardFile) error {
+		f.Locked = time.Time{}
+		if locked {
+			f.Locked = g.wall().UTC()
 		}
 		return nil
 	})

@@ -24,6 +24,7 @@ type legacy struct {
 	Stores        map[string]map[string][]byte `json:"stores"`         // by `store:` setting, then storeNames
 	ClientSecrets map[string]string            `json:"client_secrets"` // as Keeper.clientSecrets
 	CodeSteps     map[string]int64             `json:"code_steps"`     // as Keeper.codeSteps
+	Locked        bool                         `json:"locked,omitempty"`
 }
 
 type legacySession struct {
@@ -128,7 +129,7 @@ func (k *Keeper) legacy() (legacy, error) {
 	for key, secret := range k.clientSecrets {
 		l.ClientSecrets[key] = secret.Reveal()
 	}
-	l.CodeSteps = maps.Clone(k.codeSteps)
+	l.CodeSteps, l.Locked = maps.Clone(k.codeSteps), k.lock.locked.Load()
 	for kind, v := range k.cfg.Vaults {
 		l.Stores[kind] = map[string][]byte{}
 		for name, s := range heritable(v) {
@@ -182,6 +183,9 @@ func (k *Keeper) Inherit(data []byte) error {
 			}
 			clear(parts[name])
 		}
+	}
+	if l.Locked {
+		k.lock.locked.Store(true)
 	}
 	k.mu.Lock()
 	for key, secret := range l.ClientSecrets {

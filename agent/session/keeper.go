@@ -51,6 +51,7 @@ type Keeper struct {
 
 	watchers watchers
 	hooks    hooks
+	lock     lock
 
 	ctx    context.Context // of all work; ends with Close
 	cancel context.CancelFunc
@@ -83,6 +84,7 @@ func New(cfg Config) *Keeper {
 		cfg:           cfg,
 		vaults:        map[string]store.Vault{},
 		told:          servers{pause: map[string]pause{}},
+		lock:          lock{guesses: newGuesses()},
 		closed:        make(chan struct{}),
 		sessions:      map[string]*session{},
 		keyholes:      map[string]*keyhole{},
@@ -97,6 +99,7 @@ func New(cfg Config) *Keeper {
 	}
 	k.source = newSource(cfg.Load, cfg.Path, k.configChanged, k.tellConfig)
 	k.guard = newGuard(cfg.StateDir, cfg.Clock.Wall, cfg.Logf)
+	k.lock.locked.Store(k.guard.locked())
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	return k
 }

@@ -11,7 +11,7 @@ import (
 
 // Login implements agent.Agent.
 func (k *Keeper) Login(ctx context.Context, c agent.Caller, r agent.LoginRequest) (agent.ProfileStatus, error) {
-	p, err := k.profile(r.Profile)
+	p, err := k.open(r.Profile)
 	if err != nil {
 		return agent.ProfileStatus{}, err
 	}

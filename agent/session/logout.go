@@ -12,7 +12,7 @@ import (
 // Logout implements agent.Agent. The session is over here whatever goes wrong
 // at Cognito; that is told in the result's Warning.
 func (k *Keeper) Logout(ctx context.Context, c agent.Caller, r agent.LogoutRequest) (agent.LogoutResult, error) {
-	p, err := k.profile(r.Profile)
+	p, err := k.open(r.Profile)
 	if err != nil {
 		return agent.LogoutResult{}, err
 	}

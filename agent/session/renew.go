@@ -100,6 +100,7 @@ func (s *session) startFindingLost(p profiles.Profile) {
 		s.mu.Lock()
 		s.finding = false
 		s.mu.Unlock()
+		s.keeper.forgetIfLocked()
 	})
 }
 
@@ -249,6 +250,7 @@ func (s *session) saveLater() {
 		for s.keeper.sleep(wait) && !s.saveNow(s.keeper.ctx) {
 			wait = min(2*wait, time.Minute)
 		}
+		s.keeper.forgetIfLocked()
 	})
 }
 

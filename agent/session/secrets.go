@@ -90,7 +90,7 @@ func (k *Keeper) DeleteSecret(ctx context.Context, c agent.Caller, r agent.Secre
 
 // secretOf checks a request about a secret and unlocks its store.
 func (k *Keeper) secretOf(ctx context.Context, c agent.Caller, profile, kind string) (profiles.Profile, error) {
-	p, err := k.profile(profile)
+	p, err := k.open(profile)
 	if err != nil {
 		return p, err
 	}
@@ -105,6 +105,9 @@ func (k *Keeper) secretOf(ctx context.Context, c agent.Caller, profile, kind str
 // the store; of all it lists what can be read.
 func (k *Keeper) ListSecrets(ctx context.Context, c agent.Caller, r agent.StatusRequest) (agent.SecretList, error) {
 	list, err := k.profilesOf(r.Profile)
+	if err == nil {
+		err = k.lock.refuses()
+	}
 	if err != nil {
 		return agent.SecretList{}, err
 	}

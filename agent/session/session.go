@@ -81,7 +81,25 @@ func (s *session) takeTurn(ctx context.Context) error {
 	}
 }
 
-func (s *session) endTurn() { <-s.turn }
+// endTurn gives the turn back. What came in while the agent was being locked
+// goes.
+func (s *session) endTurn() {
+	if s.keeper.lock.locked.Load() {
+		s.forget()
+	}
+	<-s.turn
+}
+
+// forget drops from memory what the vault can give back. What it can't, or what
+// has to be asked for again soon, stays.
+func (s *session) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens = map[string]held{}
+	if s.unsaved == nil && !s.lost {
+		s.record, s.loaded = record{Version: 1, Session: s.id}, false
+	}
+}
 
 // idle reports whether nothing would be lost with the session's memory.
 func (s *session) idle() bool {

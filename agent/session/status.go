@@ -20,7 +20,9 @@ func (k *Keeper) Status(ctx context.Context, _ agent.Caller, r agent.StatusReque
 	}
 	k.loadAll(ctx, list)
 	config, broken := k.source.check()
-	status := agent.Status{Version: 1, Default: config.Default, Config: k.cfg.Path, Profiles: []agent.ProfileStatus{}}
+	status := agent.Status{
+		Version: 1, Default: config.Default, Config: k.cfg.Path, Profiles: []agent.ProfileStatus{}, Locked: k.lock.locked.Load(),
+	}
 	if broken != nil {
 		status.ConfigError = agent.AsError(configError(broken)).Message
 	}
@@ -37,7 +39,7 @@ func (k *Keeper) loadAll(ctx context.Context, list []profiles.Profile) {
 	var all sync.WaitGroup
 	for _, p := range list {
 		s := k.session(p)
-		if s.isLoaded() || k.locked(p) {
+		if s.isLoaded() || k.locked(p) || k.lock.locked.Load() {
 			continue
 		}
 		all.Go(func() {
@@ -92,6 +94,8 @@ func (k *Keeper) statusOf(p profiles.Profile) agent.ProfileStatus {
 	st.IDExpiresAt = expiry(s.tokens[agent.TypeID], now)
 	st.AccessExpiresAt = expiry(s.tokens[agent.TypeAccess], now)
 	switch {
+	case k.lock.locked.Load():
+		st.State, st.SignedInAs, st.SignedInAt = agent.StateLocked, "", nil
 	case s.problem != nil:
 		st.Problem = strings.TrimPrefix(agent.AsError(s.problem).Message, "profile "+p.Name+": ")
 		st.Hint = agent.AsError(s.problem).Hint

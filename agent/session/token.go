@@ -15,7 +15,7 @@ const renewedSlack = 5 * time.Second
 
 // Token implements agent.Agent.
 func (k *Keeper) Token(ctx context.Context, c agent.Caller, r agent.TokenRequest) (agent.Token, error) {
-	p, err := k.profile(r.Profile)
+	p, err := k.open(r.Profile)
 	if err != nil {
 		return agent.Token{}, err
 	}
@@ -32,6 +32,9 @@ func (k *Keeper) Token(ctx context.Context, c agent.Caller, r agent.TokenRequest
 		return agent.Token{}, named(p, err)
 	}
 	h, warning, err := s.find(ctx, c, p, w)
+	if locked := k.lock.refuses(); locked != nil { // meanwhile
+		err = locked
+	}
 	if err == nil {
 		err = hasScopes(p, h, r.Scopes)
 	}

@@ -31,7 +31,12 @@ type keyhole struct {
 // passphrase_command if there is one, else from the person. It is asked for
 // once, however many wait. Kind: KindLocked.
 func (k *Keeper) unlock(ctx context.Context, c agent.Caller, p profiles.Profile) error {
-	lock := k.cfg.Vaults[p.Store].Lock
+	return k.unlockStore(ctx, c, p.Store)
+}
+
+// unlockStore is unlock for the vault of a `store:` setting.
+func (k *Keeper) unlockStore(ctx context.Context, c agent.Caller, kind string) error {
+	lock := k.cfg.Vaults[kind].Lock
 	if lock == nil || !lock.Locked() {
 		return nil
 	}
@@ -40,10 +45,10 @@ func (k *Keeper) unlock(ctx context.Context, c agent.Caller, p profiles.Profile)
 		return errLocked
 	}
 	k.mu.Lock()
-	hole := k.keyholes[p.Store]
+	hole := k.keyholes[kind]
 	if hole == nil {
 		hole = &keyhole{}
-		k.keyholes[p.Store] = hole
+		k.keyholes[kind] = hole
 	}
 	if c.Prompter == nil && hole.failed != nil && k.now().since(hole.failedAt) < passphrasePause {
 		defer k.mu.Unlock()
@@ -58,7 +63,7 @@ func (k *Keeper) unlock(ctx context.Context, c agent.Caller, p profiles.Profile)
 	k.mu.Unlock()
 	defer leave()
 	if isNew {
-		k.spawn(func() { k.runUnlock(hole, j, p.Store, command) })
+		k.spawn(func() { k.runUnlock(hole, j, kind, command) })
 	}
 	if err := j.wait(ctx, c.Prompter); !errors.Is(err, errSomebodyElse) {
 		return err
@@ -70,7 +75,7 @@ var errLocked = agent.Errorf(agent.KindLocked, "the secrets are locked, and nobo
 	WithHint("run a cogtok command in a terminal, or put a passphrase_command in the config")
 
 func (k *Keeper) runUnlock(hole *keyhole, j *job, store string, command []string) {
-	lock := k.cfg.Vaults[store].Lock
+	lock := guessed{k.cfg.Vaults[store].Lock, &k.lock.guesses}
 	ctx, cancel := context.WithTimeout(k.ctx, signInTimeout)
 	defer cancel()
 	var err error

@@ -34,6 +34,8 @@ type KeySource interface {
 	// Create makes a key and keeps it. It is called after Key failed with
 	// store.ErrNotFound, with the file's lock held.
 	Create(ctx context.Context) (*age.X25519Identity, error)
+	// Forget drops the key from memory.
+	Forget()
 }
 
 // A Store keeps its values in one sealed file. Get it from [Open].
@@ -291,10 +293,22 @@ func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
 	return func() { unlockFile(); <-s.writer }, nil
 }
 
+// Forget drops the values and the key from memory.
+func (s *Store) Forget() {
+	s.mu.Lock()
+	wipe(s.values)
+	s.cached, s.at, s.values = false, stamp{}, nil
+	s.mu.Unlock()
+	s.key.Forget()
+}
+
 func wipe(values map[string][]byte) {
 	for v := range maps.Values(values) {
 		clear(v)
 	}
 }
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store     = (*Store)(nil)
+	_ store.Forgetful = (*Store)(nil)
+)

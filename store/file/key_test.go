@@ -112,6 +112,26 @@ func TestKeyWasReplaced(t *testing.T) {
 	want(t, other, "z", "1")
 }
 
+// TestForgottenKey: after Forget neither the key nor a value is in memory.
+func TestForgottenKey(t *testing.T) {
+	p := newPlace(t)
+	s := p.openWarn(func(string) {})
+	put(t, s, "x", "v")
+	want(t, s, "x", "v")
+	key := itemOf(t, p)
+	if err := p.items.Delete(t.Context(), file.SealingKey); err != nil {
+		t.Fatal(err)
+	}
+	want(t, s, "x", "v") // from memory
+	s.Forget()
+	wantNone(t, s, "x")
+	if err := p.items.Put(t.Context(), file.SealingKey, key); err != nil {
+		t.Fatal(err)
+	}
+	s.Forget()
+	want(t, s, "x", "v")
+}
+
 func TestKeyIsNonsense(t *testing.T) {
 	p := newPlace(t)
 	put(t, p.open(t), "x", "v")

@@ -75,6 +75,9 @@ func (k *KeychainKey) Create(ctx context.Context) (*age.X25519Identity, error) {
 	return id, nil
 }
 
+// Forget drops the key from memory; the keychain is asked for it again.
+func (k *KeychainKey) Forget() { k.set(nil) }
+
 func (k *KeychainKey) set(id *age.X25519Identity) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

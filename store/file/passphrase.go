@@ -25,7 +25,7 @@ const maxWorkFactor = 18
 // A Passphrase keeps the key in a file of its own that is encrypted by a
 // passphrase (age's scrypt recipient). It is a [store.Lock]: Key fails with
 // store.ErrLocked until Unlock got the passphrase. What was unlocked stays so until
-// the process ends.
+// Forget, or until the process ends.
 type Passphrase struct {
 	path       string
 	workFactor int
@@ -161,6 +161,13 @@ func (p *Passphrase) set(id *age.X25519Identity, sealed []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.id, p.sum = id, sha256.Sum256(sealed)
+}
+
+// Forget drops the key from memory; Unlock has to get the passphrase again.
+func (p *Passphrase) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.id = nil
 }
 
 // wrap encrypts id by the passphrase.

@@ -62,6 +62,26 @@ func wantFiles(t *testing.T, dir string, names ...string) {
 	}
 }
 
+// TestForget: what a vault forgets it can read again, with its passphrase if it
+// has one. What is nowhere else it keeps.
+func TestForget(t *testing.T) {
+	for _, kind := range []string{"file", "memory"} {
+		v := open(t, kind, filepath.Join(t.TempDir(), "state"))
+		if v.Lock != nil {
+			unlock(t, v)
+		}
+		use(t, v)
+		v.Forget()
+		if v.Lock != nil {
+			if _, err := v.Sessions.Get(t.Context(), "prod/password"); !errors.Is(err, store.ErrLocked) {
+				t.Errorf("Get: %v, want ErrLocked", err)
+			}
+			unlock(t, v)
+		}
+		check(t, v)
+	}
+}
+
 func TestMemory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	v := open(t, "memory", dir)

@@ -1,0 +1,323 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cogtok/cogtok/agent"
+	"github.com/cogtok/cogtok/profiles"
+	"github.com/cogtok/cogtok/store"
+)
+
+func (r *rig) lock() {
+	r.t.Helper()
+	if _, err := r.keeper.Lock(r.t.Context(), agent.Caller{}, agent.None{}); err != nil {
+		r.t.Fatalf("lock: %v", err)
+	}
+}
+
+func (r *rig) unlock(passphrase string) error {
+	_, err := r.keeper.Unlock(r.t.Context(), agent.Caller{}, agent.UnlockRequest{Passphrase: agent.NewSecret(passphrase)})
+	return err
+}
+
+// wantForgotten checks that nothing of a session is in memory.
+func (r *rig) wantForgotten() {
+	r.t.Helper()
+	for _, s := range r.keeper.allSessions() {
+		s.mu.Lock()
+		if len(s.tokens) > 0 || s.record.RefreshToken != "" || s.loaded {
+			r.t.Errorf("in memory yet: %d tokens, record %t, loaded %t", len(s.tokens), s.record.RefreshToken != "", s.loaded)
+		}
+		s.mu.Unlock()
+	}
+	r.keeper.keyTurn <- struct{}{}
+	defer func() { <-r.keeper.keyTurn }()
+	r.keeper.mu.Lock()
+	defer r.keeper.mu.Unlock()
+	if n, m := len(r.keeper.clientSecrets), len(r.keeper.versionKeys); n+m > 0 {
+		r.t.Errorf("in memory yet: %d client secrets, %d keys", n, m)
+	}
+}
+
+// TestLock: while it is locked nobody gets anything, and it does nothing.
+func TestLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		other := r.files["prod"]
+		other.Name = "other"
+		r.files["other"] = other
+		k := r.start()
+		r.login(agent.Caller{})
+		if _, err := r.token(agent.Caller{}, agent.TokenRequest{Profile: "prod"}); err != nil {
+			t.Fatal(err)
+		}
+		signIns, refreshes := r.pool.counts()
+		o := r.observe("prod", nil)
+		r.lock()
+		r.lock()
+		r.wantForgotten()
+		person := agent.Caller{Prompter: &script{answers: map[string]string{agent.PromptPassword: rightPassword}}}
+		for what, call := range map[string]func() error{
+			"token": func() error { _, err := r.token(person, agent.TokenRequest{Profile: "prod"}); return err },
+			"login": func() error {
+				_, err := k.Login(t.Context(), person, agent.LoginRequest{Profile: "prod"})
+				return err
+			},
+			"logout": func() error {
+				_, err := k.Logout(t.Context(), person, agent.LogoutRequest{Profile: "prod"})
+				return err
+			},
+			"devices": func() error {
+				_, err := k.Devices(t.Context(), person, agent.DevicesRequest{Profile: "prod"})
+				return err
+			},
+			"forget a device": func() error {
+				_, err := k.ForgetDevice(t.Context(), person, agent.ForgetDeviceRequest{Profile: "prod"})
+				return err
+			},
+			"set a secret": func() error {
+				_, err := k.SetSecret(t.Context(), person, agent.SetSecretRequest{Profile: "prod", Kind: agent.SecretPassword, Value: agent.NewSecret("x")})
+				return err
+			},
+			"delete a secret": func() error {
+				_, err := k.DeleteSecret(t.Context(), person, agent.SecretRequest{Profile: "prod", Kind: agent.SecretPassword})
+				return err
+			},
+			"list secrets": func() error {
+				_, err := k.ListSecrets(t.Context(), person, agent.StatusRequest{})
+				return err
+			},
+		} {
+			if err := call(); err != errAgentLocked {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		_, err := r.token(person, agent.TokenRequest{Profile: "gone"})
+		wantKind(t, err, agent.KindUnknownProfile)
+		st, err := k.Status(t.Context(), agent.Caller{}, agent.StatusRequest{})
+		if err != nil || !st.Locked || st.Profiles[0].State != agent.StateLocked || st.Profiles[0].SignedInAs != "" {
+			t.Errorf("status %+v, %v", st, err)
+		}
+		r.wantForgotten()
+		if s, n := r.pool.counts(); s != signIns || n != refreshes {
+			t.Errorf("%d sign-ins and %d renewals while it was locked", s-signIns, n-refreshes)
+		}
+		if err := r.unlock(""); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.unlock(""); err != nil {
+			t.Errorf("once more: %v", err)
+		}
+		if _, err := r.token(agent.Caller{}, agent.TokenRequest{Profile: "prod"}); err != nil {
+			t.Fatal(err)
+		}
+		if s, n := r.pool.counts(); s != signIns || n != refreshes+1 {
+			t.Errorf("%d sign-ins and %d renewals, want one renewal", s-signIns, n-refreshes)
+		}
+		o.expect("prod state signed-in", "prod locked", "prod unlocked", "prod renewed")
+	})
+}
+
+// TestStaysLocked: a restart and an upgrade change nothing, whichever file is lost.
+func TestStaysLocked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start()
+		r.login(agent.Caller{})
+		r.lock()
+		r.restart()
+		_, err := r.token(agent.Caller{}, agent.TokenRequest{})
+		wantKind(t, err, agent.KindLocked)
+		if err := os.Remove(filepath.Join(r.dir, "attempts.json")); err != nil {
+			t.Fatal(err)
+		}
+		r.succeed()
+		_, err = r.token(agent.Caller{}, agent.TokenRequest{})
+		wantKind(t, err, agent.KindLocked)
+		if err := r.unlock(""); err != nil {
+			t.Fatal(err)
+		}
+		r.restart()
+		if _, err := r.token(agent.Caller{}, agent.TokenRequest{}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestLockIsNotNoted: the agent is locked all the same, and says what is wrong.
+func TestLockIsNotNoted(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.login(agent.Caller{})
+	if err := errors.Join(os.RemoveAll(filepath.Join(r.dir, "attempts.json")), os.Mkdir(filepath.Join(r.dir, "attempts.json"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.keeper.Lock(t.Context(), agent.Caller{}, agent.None{})
+	wantKind(t, err, agent.KindStore)
+	_, err = r.token(agent.Caller{}, agent.TokenRequest{})
+	wantKind(t, err, agent.KindLocked)
+	wantKind(t, r.unlock(""), agent.KindStore)
+	_, err = r.token(agent.Caller{}, agent.TokenRequest{})
+	wantKind(t, err, agent.KindLocked)
+}
+
+// TestLockForgetsThePassphrase: with `store: file` it takes the passphrase again.
+func TestLockForgetsThePassphrase(t *testing.T) {
+	r := newFileRig(t)
+	r.start()
+	r.initFile()
+	r.login(agent.Caller{})
+	r.lock()
+	r.wantForgotten()
+	if !r.keeper.cfg.Vaults[profiles.StoreFile].Lock.Locked() {
+		t.Error("the file's key is in memory yet")
+	}
+	for _, wrong := range []string{"", "wrong"} {
+		wantKind(t, r.unlock(wrong), agent.KindLocked)
+		_, err := r.token(agent.Caller{}, agent.TokenRequest{})
+		wantKind(t, err, agent.KindLocked)
+	}
+	if err := r.unlock(passphrase); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.token(agent.Caller{}, agent.TokenRequest{}); err != nil {
+		t.Error(err)
+	}
+	r.lock()
+	person := &script{answers: map[string]string{agent.PromptPassphrase: passphrase}}
+	if _, err := r.keeper.Unlock(t.Context(), agent.Caller{Prompter: person}, agent.UnlockRequest{}); err != nil || len(person.kinds()) != 1 {
+		t.Errorf("by a person: %v, asked %v", err, person.kinds())
+	}
+}
+
+// initFile chooses the passphrase, as a person does, and unlocks.
+func (r *rig) initFile() {
+	r.t.Helper()
+	if err := r.keeper.cfg.Vaults[profiles.StoreFile].Lock.Unlock(r.t.Context(), []byte(passphrase)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// TestLockDuringARenewal: it comes to its end, so that the new refresh token is
+// kept; but its caller gets nothing. Nobody unlocks in the meantime without the
+// passphrase, though the file is open still.
+func TestLockDuringARenewal(t *testing.T) {
+	r := newFileRig(t)
+	r.pool.rotate = true
+	r.start()
+	r.initFile()
+	r.login(agent.Caller{})
+	r.pool.set(func() { r.pool.delay = 500 * time.Millisecond })
+	got := make(chan error, 1)
+	go func() {
+		_, err := r.token(agent.Caller{}, agent.TokenRequest{Force: true})
+		got <- err
+	}()
+	for _, n := r.pool.counts(); n == 0; _, n = r.pool.counts() {
+		time.Sleep(time.Millisecond)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := r.keeper.Lock(short, agent.Caller{}, agent.None{}); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, r.unlock(""), agent.KindLocked)
+	wantKind(t, <-got, agent.KindLocked)
+	r.wantForgotten()
+	if err := r.unlock(passphrase); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.token(agent.Caller{}, agent.TokenRequest{}); err != nil {
+		t.Errorf("the new refresh token is lost: %v", err)
+	}
+}
+
+// TestLockKeepsWhatIsNotSaved: what is in memory alone is used again later.
+func TestLockKeepsWhatIsNotSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		s := r.sessions()
+		r.pool.rotate = true
+		r.start()
+		r.login(agent.Caller{})
+		s.set(false, &store.UnavailableError{Reason: "the disk is full"})
+		if _, err := r.token(agent.Caller{}, agent.TokenRequest{Force: true}); err != nil {
+			t.Fatal(err)
+		}
+		r.lock()
+		_, err := r.token(agent.Caller{}, agent.TokenRequest{})
+		wantKind(t, err, agent.KindLocked)
+		wantKind(t, r.unlock(""), agent.KindStore)
+		s.set(false, nil)
+		time.Sleep(2 * time.Minute)
+		r.wantForgotten() // it is saved now
+		if err := r.unlock(""); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.token(agent.Caller{}, agent.TokenRequest{}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestGuesses: whoever tries passphrases gets at 12 a minute at most, over
+// however many connections; the right one opens after one pause.
+func TestGuesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuesses()
+		var mu sync.Mutex
+		var tries []time.Time
+		began := time.Now()
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				for range 2 {
+					err := g.try(t.Context(), func() error {
+						mu.Lock()
+						defer mu.Unlock()
+						tries = append(tries, time.Now())
+						return fmt.Errorf("%w, no", store.ErrWrongPassphrase)
+					})
+					if !errors.Is(err, store.ErrWrongPassphrase) {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		if len(tries) != 100 {
+			t.Fatalf("%d tries", len(tries))
+		}
+		inAMinute := slices.IndexFunc(tries[10:], func(at time.Time) bool { return at.Sub(tries[10]) >= time.Minute })
+		if inAMinute > 12 {
+			t.Errorf("%d tries in a minute", inAMinute)
+		}
+		if took := tries[9].Sub(began); took > 25*time.Second {
+			t.Errorf("ten tries took %v: a person makes some mistakes", took)
+		}
+		for range 1000 { // those who hang up take nobody's turn
+			gone, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := g.try(gone, func() error { return store.ErrWrongPassphrase }); err != context.Canceled {
+				t.Fatal(err)
+			}
+		}
+		began = time.Now()
+		if err := g.try(t.Context(), func() error { return nil }); err != nil || time.Since(began) > maxGuessPause {
+			t.Errorf("%v, after %v", err, time.Since(began))
+		}
+		began = time.Now()
+		if err := g.try(t.Context(), func() error { return nil }); err != nil || time.Since(began) > 0 {
+			t.Errorf("after the right one: %v, after %v", err, time.Since(began))
+		}
+	})
+}
