@@ -77,8 +77,9 @@ type Server struct {
 }
 
 const (
-	// drainTimeout is how long calls in flight have to end after a stop.
-	drainTimeout = 5 * time.Second
+	// drainTimeout is how long calls in flight have to end after a stop: the last
+	// answer is out within five seconds.
+	drainTimeout = 4800 * time.Millisecond
 	// queueLength is how many calls of one connection may wait for their turn.
 	queueLength = 16
 )

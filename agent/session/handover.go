@@ -25,6 +25,7 @@ type legacy struct {
 	ClientSecrets map[string]string            `json:"client_secrets"` // as Keeper.clientSecrets
 	CodeSteps     map[string]int64             `json:"code_steps"`     // as Keeper.codeSteps
 	Locked        bool                         `json:"locked,omitempty"`
+	Hooks         map[string]legacyInstant     `json:"hooks,omitempty"` // as hooks.last
 }
 
 type legacySession struct {
@@ -35,11 +36,16 @@ type legacySession struct {
 	HandedOut time.Time              `json:"handed_out,omitzero"`
 }
 
-// A legacyToken is a held token. The boot clock goes on: it is the machine's.
-type legacyToken struct {
-	JWT  string        `json:"jwt"`
+// A legacyInstant is an instant. The boot clock goes on: it is the machine's.
+type legacyInstant struct {
 	Wall time.Time     `json:"wall"`
 	Boot time.Duration `json:"boot"`
+}
+
+// A legacyToken is a held token, and when it was received.
+type legacyToken struct {
+	JWT string `json:"jwt"`
+	legacyInstant
 }
 
 var (
@@ -130,6 +136,7 @@ func (k *Keeper) legacy() (legacy, error) {
 		l.ClientSecrets[key] = secret.Reveal()
 	}
 	l.CodeSteps, l.Locked = maps.Clone(k.codeSteps), k.lock.locked.Load()
+	l.Hooks = k.hooks.legacy()
 	for kind, v := range k.cfg.Vaults {
 		l.Stores[kind] = map[string][]byte{}
 		for name, s := range heritable(v) {
@@ -161,7 +168,7 @@ func (s *session) legacy() legacySession {
 	defer s.mu.Unlock()
 	l := legacySession{Loaded: s.loaded, Record: s.record, Unsaved: s.unsaved != nil, Tokens: map[string]legacyToken{}, HandedOut: s.handedOut}
 	for kind, h := range s.tokens {
-		l.Tokens[kind] = legacyToken{h.jwt, h.received.wall, h.received.boot}
+		l.Tokens[kind] = legacyToken{h.jwt, legacyInstant{h.received.wall, h.received.boot}}
 	}
 	return l
 }
@@ -187,6 +194,7 @@ func (k *Keeper) Inherit(data []byte) error {
 	if l.Locked {
 		k.lock.locked.Store(true)
 	}
+	k.hooks.inherit(l.Hooks)
 	k.mu.Lock()
 	for key, secret := range l.ClientSecrets {
 		k.clientSecrets[key] = agent.NewSecret(secret)
@@ -199,6 +207,26 @@ func (k *Keeper) Inherit(data []byte) error {
 		}
 	}
 	return nil
+}
+
+// legacy is when hooks were last run.
+func (h *hooks) legacy() map[string]legacyInstant {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	last := map[string]legacyInstant{}
+	for key, at := range h.last {
+		last[key] = legacyInstant{at.wall, at.boot}
+	}
+	return last
+}
+
+func (h *hooks) inherit(last map[string]legacyInstant) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last = map[string]instant{}
+	for key, at := range last {
+		h.last[key] = instant{at.Wall, at.Boot}
+	}
 }
 
 // errNotSaved stands for why the predecessor could not save a record.
