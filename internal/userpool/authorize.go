@@ -115,7 +115,7 @@ func checkResponseType(v *visit, a *authRequest) *oauthError {
 }
 
 // challengePattern is what BASE64URL(SHA-256) looks like (RFC 7636, section 4.2).
-var challengePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+func challengePattern() *regexp.Regexp { return whole(`[A-Za-z0-9_-]{43}`) }
 
 func checkChallenge(v *visit, a *authRequest) *oauthError {
 	method := v.query.Get("code_challenge_method")
@@ -128,7 +128,7 @@ func checkChallenge(v *visit, a *authRequest) *oauthError {
 		return &oauthError{word: "invalid_request", description: "code_challenge is missing"}
 	case method != "S256":
 		return &oauthError{word: "invalid_request", description: "code_challenge_method must be S256"}
-	case !challengePattern.MatchString(a.challenge):
+	case !challengePattern().MatchString(a.challenge):
 		return &oauthError{word: "invalid_request", description: "malformed code_challenge"}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"sync"
 )
 
 // page is what the pages of a domain show.
@@ -34,13 +35,17 @@ const pageStyle = `body{font:16px/1.5 sans-serif;max-width:24rem;margin:4rem aut
 // contentPolicy allows the one style sheet and nothing else. It has no
 // form-action: browsers hold it against the redirect that follows a form too,
 // and that goes to the app.
-var contentPolicy = func() string {
+func contentPolicy() string {
 	sum := sha256.Sum256([]byte(pageStyle))
 	return "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; style-src 'sha256-" +
 		base64.StdEncoding.EncodeToString(sum[:]) + "'"
-}()
+}
 
-var pages = template.Must(template.New("pages").Parse(`
+// pages are parsed when the first is shown: every start of cogtokd would pay for
+// it else.
+var pages = sync.OnceValue(func() *template.Template { return template.Must(template.New("pages").Parse(pagesText)) })
+
+const pagesText = `
 {{define "top"}}<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -103,7 +108,7 @@ var pages = template.Must(template.New("pages").Parse(`
 </form>
 {{template "bottom"}}{{end}}
 {{define "error"}}{{template "top" .}}{{template "bottom"}}{{end}}
-`))
+`
 
 // page renders a page. Forms go to the address that it is at, if p says nothing
 // else.
@@ -113,12 +118,12 @@ func (v *visit) page(name string, p page) reply {
 		p.Action = firstOf(p.Action, "/login?"+v.query.Encode())
 	}
 	var body bytes.Buffer
-	if err := pages.ExecuteTemplate(&body, name, p); err != nil {
+	if err := pages().ExecuteTemplate(&body, name, p); err != nil {
 		return reply{status: http.StatusInternalServerError}
 	}
 	return reply{status: http.StatusOK, body: body.Bytes(), header: map[string]string{
 		"Content-Type":            "text/html; charset=utf-8",
-		"Content-Security-Policy": contentPolicy,
+		"Content-Security-Policy": contentPolicy(),
 		"X-Content-Type-Options":  "nosniff",
 		"X-Frame-Options":         "DENY",
 		"Referrer-Policy":         "no-referrer",

@@ -123,7 +123,7 @@ func exchangeCode(v *visit, client *Client) (*tokenAnswer, *oauthError) {
 }
 
 // verifierPattern is a code_verifier (RFC 7636, section 4.1).
-var verifierPattern = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
+func verifierPattern() *regexp.Regexp { return whole(`[A-Za-z0-9._~-]{43,128}`) }
 
 // proved judges the code_verifier. One that comes without a challenge is refused
 // too: somebody took the challenge away (RFC 9700, section 4.8.2).
@@ -133,7 +133,7 @@ func (c *authorizationCode) proved(verifier string) bool {
 	}
 	sum := sha256.Sum256([]byte(verifier))
 	made := base64.RawURLEncoding.EncodeToString(sum[:])
-	return verifierPattern.MatchString(verifier) && subtle.ConstantTimeCompare([]byte(made), []byte(c.challenge)) == 1
+	return verifierPattern().MatchString(verifier) && subtle.ConstantTimeCompare([]byte(made), []byte(c.challenge)) == 1
 }
 
 // exchangeRefreshToken is grant_type=refresh_token: GetTokensFromRefreshToken in
