@@ -63,7 +63,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s) each
 	  done; done
 
 .PHONY: bench
-bench: ## Time `cogtok token` beside other programs
+bench: ## Time `cogtok token` and the start of cogtokd beside other programs
 	$(GO) run ./internal/bench
 
 .PHONY: torture

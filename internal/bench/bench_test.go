@@ -82,7 +82,7 @@ func TestRatioIsThatWithinRounds(t *testing.T) {
 
 func TestTargets(t *testing.T) {
 	take := func(token time.Duration) times {
-		return times{cogtokToken: {token}, emptyGo: {100}, cTrue: {50}, sshAdd: {300}, oidcToken: {140}}
+		return times{cogtokToken: {token}, emptyGo: {100}, cTrue: {50}, sshAdd: {300}, oidcToken: {140}, cogtokdStart: {400}}
 	}
 	for _, tt := range []struct {
 		name  string
@@ -92,6 +92,7 @@ func TestTargets(t *testing.T) {
 	}{
 		{"all met", take(140), true, "PASS  cogtok token takes 1.40 x empty Go program"},
 		{"one missed", take(141), false, "MISS  cogtok token takes 1.01 x oidc-token"},
+		{"a slow start", func() times { t := take(100); t[cogtokdStart][0] = 401; return t }(), false, "MISS  cogtokd --version takes 4.01 x empty Go program"},
 		{"not measured", func() times { t := take(100); delete(t, oidcToken); return t }(), false, "?     oidc-token was not measured"},
 	} {
 		var out strings.Builder

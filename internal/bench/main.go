@@ -1,8 +1,9 @@
 //go:build unix
 
-// Command bench times `cogtok token` on a warm session beside other programs:
-// an empty Go program and C's `true`, which say what starting a process costs
-// here, and the clients of other agents where they are installed.
+// Command bench times `cogtok token` on a warm session, and the start of
+// cogtokd, beside other programs: an empty Go program and C's `true`, which say
+// what starting a process costs here, and the clients of other agents where they
+// are installed.
 //
 // All of them run in turn, in a new order each round, so that whatever else
 // the machine does hits all alike. What is compared is the ratio within a round,
@@ -64,7 +65,7 @@ func run(ctx context.Context, rounds int) (met bool, err error) {
 func (w *world) programs() ([]program, error) {
 	var all []program
 	for _, prepare := range []func() (program, error){
-		w.cTrue, w.emptyGo, w.cogtokToken, w.sshAdd, w.oidcToken,
+		w.cTrue, w.emptyGo, w.cogtokToken, w.cogtokdStart, w.sshAdd, w.oidcToken,
 	} {
 		p, err := prepare()
 		var missing notInstalled
