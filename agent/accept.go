@@ -108,13 +108,16 @@ func (d *door) admit(nc net.Conn) {
 // serve answers a connection that is counted.
 func (d *door) serve(p Parked) {
 	d.server.noteCrowd()
-	go func() {
-		defer d.server.noteCrowd()
-		defer d.server.open.remove(p.caller.PID)
-		if d.server.serveConn(d.ctx, p) {
-			d.server.park(p)
-		}
-	}()
+	d.server.serveConn(d.ctx, p, d.left)
+}
+
+// left forgets a connection, or parks it.
+func (d *door) left(p Parked, open bool) {
+	if open {
+		d.server.park(p)
+	}
+	d.server.open.remove(p.caller.PID)
+	d.server.noteCrowd()
 }
 
 // noteCrowd calls Crowd if there is something to say.

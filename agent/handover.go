@@ -1,10 +1,8 @@
 package agent
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"os"
 	"time"
@@ -69,8 +67,7 @@ func (p Parked) File() (*os.File, ParkedState, error) {
 		return nil, ParkedState{}, errors.New("not a socket of the system")
 	}
 	file, err := nc.File()
-	unread, _ := p.in.r.Peek(p.in.r.Buffered())
-	return file, ParkedState{Begun: p.in.sniffed, Headers: p.in.framing == headers, Unread: unread}, err
+	return file, ParkedState{Begun: p.in.sniffed, Headers: p.in.framing == headers, Unread: p.in.unread()}, err
 }
 
 // Unpark makes a connection of what File returned. It closes the file.
@@ -85,8 +82,8 @@ func Unpark(file *os.File, state ParkedState) (Parked, error) {
 		nc.Close()
 		return Parked{}, err
 	}
-	in := newFrameReader(io.MultiReader(bytes.NewReader(state.Unread), nc), maxFromClient)
-	in.sniffed = state.Begun
+	in := newFrameReader(nc, maxFromClient)
+	in.stream.unread, in.sniffed = state.Unread, state.Begun
 	if state.Headers {
 		in.framing = headers
 	}
