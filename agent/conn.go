@@ -25,22 +25,22 @@ import (
 type conn struct {
 	Parked
 	server   *Server
+	stopping context.Context // ends when the agent is to stop
+	door     *door
 	left     func(p Parked, open bool) // called at the end
-	stopping context.Context           // ends when the agent is to stop
-	calls    context.Context           // of all calls; ends when nobody reads any more
-	cancel   context.CancelCauseFunc   // ends calls
-	undrain  func() bool               // the agent's end is of no interest any more
 	prompts  prompts
 	watching atomic.Bool // from the reading of a watch to its end
 	first    [1]byte     // of a message, read at rest
 	toPark   bool        // a successor is to go on; the reader sets it at its end
 
 	mu         sync.Mutex
-	midMessage bool      // the reader has a part of a message
-	pending    int       // calls that run or wait
-	waiting    []message // those that wait
-	lastEnd    time.Time // when the last call ended
-	over       bool      // nobody reads any more
+	midMessage bool                    // the reader has a part of a message
+	pending    int                     // calls that run or wait
+	waiting    []message               // those that wait
+	cancel     context.CancelCauseFunc // of the one that runs; nil: none does
+	noCalls    error                   // why none may run any more
+	lastEnd    time.Time               // when the last call ended
+	over       bool                    // nobody reads any more
 
 	writing sync.Mutex // one message at a time
 }
@@ -55,38 +55,12 @@ var errLull = errors.New("no message")
 // protocol or is idle for too long, or ctx ends; then calls in flight have
 // five seconds. It closes nc. The caller has checked who is at the other end.
 func (s *Server) ServeConn(ctx context.Context, who Caller, nc net.Conn) {
+	d := &door{server: s, ctx: ctx}
+	defer context.AfterFunc(ctx, d.drain)()
 	ended := make(chan struct{})
-	s.serveConn(ctx, Parked{nc: nc, in: newFrameReader(nc, maxFromClient), caller: who}, func(Parked, bool) { close(ended) })
+	d.begin(Parked{nc: nc, in: newFrameReader(nc, maxFromClient), caller: who}, func(Parked, bool) { close(ended) })
 	<-ended
 	nc.Close()
-}
-
-// serveConn begins to do what ServeConn does, with a connection on which
-// something may have been read already. It calls left at the end; the connection
-// is open then if a successor is to go on.
-func (s *Server) serveConn(ctx context.Context, p Parked, left func(p Parked, open bool)) {
-	c := &conn{Parked: p, server: s, left: left, stopping: ctx, lastEnd: time.Now()}
-	c.calls, c.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	c.undrain = context.AfterFunc(ctx, c.drain)
-	c.readOn()
-}
-
-// drain lets the calls in flight end and then cancels them. Those that a
-// handover finds go on, until the agent is to stop.
-func (c *conn) drain() {
-	c.wake()
-	if handsOver(c.stopping) {
-		select {
-		case <-c.calls.Done():
-			return
-		case <-c.server.ending():
-		}
-	}
-	select {
-	case <-c.calls.Done():
-	case <-time.After(drainTimeout):
-		c.cancel(errShuttingDown)
-	}
 }
 
 // wake makes the reader look whether it is to end, unless it has a part of a
@@ -160,19 +134,32 @@ func (c *conn) read() {
 
 // end ends the calls when nobody reads any more.
 func (c *conn) end() {
+	c.endCalls(context.Canceled)
 	c.mu.Lock()
 	c.over = true
 	pending := c.pending
 	c.mu.Unlock()
-	c.cancel(context.Canceled)
 	if pending == 0 {
 		c.leave()
 	}
 }
 
+// endCalls ends the call that runs, and has no other begin.
+func (c *conn) endCalls(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.noCalls != nil {
+		return
+	}
+	c.noCalls = cause
+	if c.cancel != nil {
+		c.cancel(cause)
+	}
+}
+
 // leave is the end: nobody reads, and no call runs.
 func (c *conn) leave() {
-	c.undrain()
+	c.door.forget(c)
 	if !c.toPark {
 		c.nc.Close()
 	}
@@ -296,6 +283,7 @@ func (c *conn) work(m message) (alone bool) {
 // next ends a call and returns the one whose turn it is.
 func (c *conn) next() (m message, more bool) {
 	c.mu.Lock()
+	c.cancel = nil
 	c.pending--
 	c.lastEnd = time.Now()
 	pending, over := c.pending, c.over
@@ -314,7 +302,7 @@ func (c *conn) next() (m message, more bool) {
 	return message{}, false
 }
 
-// answer runs a call, unless the connection is over.
+// answer runs a call, if it may still run.
 func (c *conn) answer(m message, waits func()) {
 	answered := false
 	defer func() {
@@ -323,9 +311,7 @@ func (c *conn) answer(m message, waits func()) {
 		}
 	}()
 	defer c.recovered(m.Method)
-	if c.calls.Err() == nil {
-		c.call(m, waits)
-	}
+	c.call(m, waits)
 	if m.Method == watchMethod {
 		c.watching.Store(false)
 	}
@@ -348,8 +334,11 @@ func (c callContext) Done() <-chan struct{} {
 // call runs one call. Prompts end with it, even those asked by a goroutine
 // that it left behind.
 func (c *conn) call(m message, waits func()) {
-	ctx, cancel := context.WithCancelCause(c.calls)
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(c.stopping))
 	defer cancel(nil)
+	if !c.mayRun(cancel) {
+		return
+	}
 	if m.Method == watchMethod { // it would go on for ever
 		defer context.AfterFunc(c.stopping, func() { cancel(errShuttingDown) })()
 	}
@@ -358,6 +347,14 @@ func (c *conn) call(m message, waits func()) {
 		err = cause
 	}
 	c.reply(m.ID, result, err)
+}
+
+// mayRun reports whether a call may run. If so, endCalls will cancel it.
+func (c *conn) mayRun(cancel context.CancelCauseFunc) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cancel = cancel
+	return c.noCalls == nil
 }
 
 func (c *conn) run(ctx context.Context, m message) (result any, err error) {

@@ -121,6 +121,7 @@ func (s *Server) park(p Parked) {
 // openDoor lets clients in, those who are parked first.
 func (s *Server) openDoor(ctx context.Context) *door {
 	d := &door{server: s, ctx: ctx}
+	context.AfterFunc(ctx, d.drain)
 	s.mu.Lock()
 	s.door = d
 	s.mu.Unlock()
@@ -134,24 +135,21 @@ func (s *Server) closeDoor() {
 	s.door = nil
 }
 
-// ending is closed when the agent stops for good: also for calls that began
-// before a handover that came to nothing.
-func (s *Server) ending() chan struct{} {
+// ending ends when the agent stops for good: also for calls that began before a
+// handover that came to nothing.
+func (s *Server) ending() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopped == nil {
-		s.stopped = make(chan struct{})
+	if s.ended == nil {
+		s.ended, s.stop = context.WithCancel(context.Background())
 	}
-	return s.stopped
+	return s.ended
 }
 
 // end ends calls from before a handover, and what is parked.
 func (s *Server) end() {
-	select {
-	case <-s.ending():
-	default:
-		close(s.ending())
-	}
+	s.ending()
+	s.stop()
 	for _, p := range s.Take() {
 		p.nc.Close()
 	}
