@@ -92,7 +92,7 @@ func (f *frameReader) release() bool {
 // again after a time-out.
 func (f *frameReader) wait() error {
 	if f.r == nil {
-		f.r = bufio.NewReaderSize(&f.stream, 1<<10)
+		f.r = bufio.NewReaderSize(&f.stream, f.max/64) // 1 KiB, and 4 for a client: most messages in one read
 	}
 	first, err := f.r.Peek(1)
 	if err != nil {
