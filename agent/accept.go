@@ -56,11 +56,14 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return err
 }
 
-// A door lets clients in.
+// A door lets clients in, and has them end.
 type door struct {
 	server  *Server
 	ctx     context.Context // of the connections
 	refusal time.Time       // when one was last logged; a stranger must not fill the log
+
+	mu    sync.Mutex
+	conns map[*conn]struct{} // those that are open
 }
 
 // acceptAll accepts until ctx ends or l is closed. For want of files or memory
@@ -108,13 +111,61 @@ func (d *door) admit(nc net.Conn) {
 // serve answers a connection that is counted.
 func (d *door) serve(p Parked) {
 	d.server.noteCrowd()
-	go func() {
-		defer d.server.noteCrowd()
-		defer d.server.open.remove(p.caller.PID)
-		if d.server.serveConn(d.ctx, p) {
-			d.server.park(p)
-		}
-	}()
+	d.begin(p, d.left)
+}
+
+// begin does what ServeConn does, with a connection on which something may have
+// been read already, and doesn't wait for its end. It calls left then; the
+// connection is open still if a successor is to go on.
+func (d *door) begin(p Parked, left func(p Parked, open bool)) {
+	c := &conn{Parked: p, server: d.server, stopping: d.ctx, door: d, left: left, lastEnd: time.Now()}
+	d.mu.Lock()
+	if d.conns == nil {
+		d.conns = map[*conn]struct{}{}
+	}
+	d.conns[c] = struct{}{}
+	d.mu.Unlock()
+	c.readOn()
+}
+
+func (d *door) forget(c *conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.conns, c)
+}
+
+// drain lets the calls in flight end and then cancels them. Those that a
+// handover finds go on, until the agent is to stop.
+func (d *door) drain() {
+	d.each((*conn).wake)
+	if handsOver(d.ctx) {
+		context.AfterFunc(d.server.ending(), d.endCalls)
+		return
+	}
+	d.endCalls()
+}
+
+func (d *door) endCalls() {
+	time.AfterFunc(drainTimeout, func() {
+		d.each(func(c *conn) { c.endCalls(errShuttingDown) })
+	})
+}
+
+func (d *door) each(do func(*conn)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for c := range d.conns {
+		do(c)
+	}
+}
+
+// left uncounts a connection, and parks it if it is open.
+func (d *door) left(p Parked, open bool) {
+	if open {
+		d.server.park(p)
+	}
+	d.server.open.remove(p.caller.PID)
+	d.server.noteCrowd()
 }
 
 // noteCrowd calls Crowd if there is something to say.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -105,6 +106,48 @@ func TestCrowd(t *testing.T) {
 	}
 	if want := []int{100, 200, 400, 200, 100, 50, 100, 50}; !slices.Equal(said, want) {
 		t.Errorf("%v, want %v", said, want)
+	}
+}
+
+// TestIdleIsSmall: a connection that has called keeps no more than the stack that
+// a goroutine begins with. (Go chooses 2 or 4 KiB by what others need.)
+func TestIdleIsSmall(t *testing.T) {
+	const clients = 500
+	d := &door{server: &Server{Agent: &scripted{}}, ctx: t.Context()}
+	stacks := func() int {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.StackInuse)
+	}
+	l, err := net.Listen("unix", filepath.Join(shortDir(t), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	before := stacks()
+	var all sync.WaitGroup
+	defer all.Wait()
+	for range clients {
+		near, err := net.Dial("unix", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer near.Close()
+		far, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Add(1)
+		d.begin(Parked{nc: far, in: newFrameReader(far, maxFromClient)}, func(Parked, bool) { all.Done() })
+		_, _ = io.WriteString(near, callToken)
+		if n, err := near.Read(make([]byte, 4096)); n == 0 {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(3 * lull)
+	if each := (stacks() - before) / clients; each > 5<<10 {
+		t.Errorf("%d bytes of stack each", each)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,91 +17,59 @@ import (
 	"github.com/cogtok/cogtok/internal/printable"
 )
 
-// A conn is one client's connection. One goroutine does it all as long as calls
-// are answered at once, which is nearly always. When a call takes longer,
-// another begins to read, so that a hang-up and the answers to prompts are
-// noticed, and the first goes on to answer the calls one by one.
+// A conn is one client's connection. One goroutine at a time reads: it rests
+// until a message begins, reads that and those that follow soon, and rests again.
+// It also answers the calls, one by one, which nearly always is done at once.
+// When a call has to wait for something, another goroutine reads on, so that a
+// hang-up and the answers to prompts are noticed, and the first one ends after
+// the call and those that came meanwhile.
 type conn struct {
+	Parked
 	server   *Server
-	caller   Caller
-	nc       net.Conn
-	in       *frameReader
 	stopping context.Context // ends when the agent is to stop
+	door     *door
+	left     func(p Parked, open bool) // called at the end
 	prompts  prompts
 	watching atomic.Bool // from the reading of a watch to its end
+	first    [1]byte     // of a message, read at rest
+	toPark   bool        // a successor is to go on; the reader sets it at its end
 
-	// handedOver says that a goroutine of its own reads. Only the reader uses it.
-	handedOver bool
-	// parked says that the connection is to stay open, for a successor. The
-	// reader sets it before it ends.
-	parked bool
-
-	pace       sync.Mutex
-	midMessage bool // the reader has a part of a message
-
-	queue   chan *message // calls that wait while another runs
-	pending atomic.Int32  // calls in the queue or running
-	lastEnd atomic.Int64  // when the last of them ended, Unix time in ns
+	mu         sync.Mutex
+	midMessage bool                    // the reader has a part of a message
+	pending    int                     // calls that run or wait
+	waiting    []message               // those that wait
+	cancel     context.CancelCauseFunc // of the one that runs; nil: none does
+	noCalls    error                   // why none may run any more
+	lastEnd    time.Time               // when the last call ended
+	over       bool                    // nobody reads any more
 
 	writing sync.Mutex // one message at a time
 }
+
+// lull is after how long without a message a connection rests. To rest at once
+// would make each of several quick calls half as long again.
+const lull = 100 * time.Millisecond
+
+// errLull means that no message has come for a while.
+var errLull = errors.New("no message")
 
 // ServeConn answers the calls on nc until the client hangs up, breaks the
 // protocol or is idle for too long, or ctx ends; then calls in flight have
 // five seconds. It closes nc. The caller has checked who is at the other end.
 func (s *Server) ServeConn(ctx context.Context, who Caller, nc net.Conn) {
-	if s.serveConn(ctx, Parked{nc: nc, in: newFrameReader(nc, maxFromClient), caller: who}) {
-		nc.Close()
-	}
-}
-
-// serveConn is ServeConn for a connection on which something may have been read
-// already. It reports whether the connection is open still, and to be parked.
-func (s *Server) serveConn(ctx context.Context, p Parked) (parked bool) {
-	c := &conn{server: s, caller: p.caller, nc: p.nc, in: p.in, stopping: ctx, queue: make(chan *message, queueLength)}
-	c.lastEnd.Store(time.Now().UnixNano())
-	calls, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { c.drain(calls, cancel) })
-	defer stop()
-	defer func() {
-		if !parked {
-			c.nc.Close()
-		}
-	}()
-
-	c.read(calls, func() {
-		cancel(context.Canceled)
-		close(c.queue)
-	})
-	return c.parked
-}
-
-// quick is how long a call may take before another goroutine reads on.
-const quick = time.Millisecond
-
-// drain lets the calls in flight end and then cancels them. Those that a
-// handover finds go on, until the agent is to stop.
-func (c *conn) drain(calls context.Context, cancel context.CancelCauseFunc) {
-	c.wake()
-	if handsOver(c.stopping) {
-		select {
-		case <-calls.Done():
-			return
-		case <-c.server.ending():
-		}
-	}
-	select {
-	case <-calls.Done():
-	case <-time.After(drainTimeout):
-		cancel(errShuttingDown)
-	}
+	d := &door{server: s, ctx: ctx}
+	defer context.AfterFunc(ctx, d.drain)()
+	ended := make(chan struct{})
+	d.begin(Parked{nc: nc, in: newFrameReader(nc, maxFromClient), caller: who}, func(Parked, bool) { close(ended) })
+	<-ended
+	nc.Close()
 }
 
 // wake makes the reader look whether it is to end, unless it has a part of a
 // message: that one comes to its end first.
 func (c *conn) wake() {
-	c.pace.Lock()
-	defer c.pace.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if !c.midMessage {
 		_ = c.nc.SetReadDeadline(time.Now())
 	}
@@ -108,20 +77,38 @@ func (c *conn) wake() {
 
 // expect sets until when the reader waits.
 func (c *conn) expect(limit time.Duration, midMessage bool) {
-	c.pace.Lock()
-	defer c.pace.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.midMessage = midMessage
 	_ = c.nc.SetReadDeadline(time.Now().Add(limit))
 }
 
-// read takes messages until the connection is to be closed, and then calls
-// over. When a call takes long, another goroutine does that, and read returns
-// after the last call.
-func (c *conn) read(calls context.Context, over func()) {
-	reading := true
+// readOn has another goroutine read: one that rests, if nothing has come yet.
+func (c *conn) readOn() {
+	c.expect(c.idleLeft(), false)
+	if c.toEnd() || !c.in.release() {
+		go c.read()
+		return
+	}
+	go c.rest()
+}
+
+// rest waits for a message's first byte. Thousands of clients may do no more
+// than that. So it has a goroutine of its own, whose stack is still as small as
+// they begin, and calls what needs little of it. It has no buffer either.
+func (c *conn) rest() {
+	n, _ := c.nc.Read(c.first[:]) // the next Read says what is wrong
+	c.in.stream.unread = c.first[:n]
+	c.read()
+}
+
+// read takes messages until the connection is over or rests, or until another
+// goroutine reads.
+func (c *conn) read() {
+	goesOn := false
 	defer func() {
-		if reading {
-			over()
+		if !goesOn {
+			c.end()
 		}
 	}()
 	defer c.recovered("reading")
@@ -129,45 +116,60 @@ func (c *conn) read(calls context.Context, over func()) {
 		data, err := c.nextFrame()
 		switch {
 		case err == nil:
-			if m, ok := c.receive(data); ok && !c.take(calls, m, over) {
-				reading = false
-				c.work(calls)
+			if m, ok := c.receive(data); ok && !c.take(m) {
+				goesOn = true
 				return
 			}
+		case err == errLull:
+			goesOn = true
+			c.readOn()
+			return
 		case errors.Is(err, errTooLong), errors.Is(err, errBadHeader), errors.Is(err, errTooSlow):
 			c.reply(nil, nil, fault(codeRequest, err.Error()))
 			return
 		default:
-			c.parked = errors.Is(err, ErrHandOver)
+			c.toPark = errors.Is(err, ErrHandOver)
 			return
 		}
 	}
 }
 
-// take answers a call, or lets it wait for its turn. It reports whether the
-// caller is to read on; if not, another goroutine does.
-func (c *conn) take(calls context.Context, m message, over func()) bool {
-	if c.pending.Add(1) > queueLength {
-		c.pending.Add(-1)
-		c.reply(m.ID, nil, Errorf(KindBusy, "too many calls wait on this connection").WithHint("open another connection"))
-		return true
+// end ends the calls when nobody reads any more.
+func (c *conn) end() {
+	c.endCalls(context.Canceled)
+	c.mu.Lock()
+	c.over = true
+	pending := c.pending
+	c.mu.Unlock()
+	if pending == 0 {
+		c.leave()
 	}
-	if m.Method == watchMethod {
-		c.watching.Store(true)
-	}
-	if c.handedOver {
-		c.queue <- &m // has room for queueLength
-		return true
-	}
-	other := time.AfterFunc(quick, func() {
-		c.handedOver = true
-		c.read(calls, over)
-	})
-	c.answer(calls, m)
-	return other.Stop()
 }
 
-// nextFrame returns the next message. An error means that the connection is over.
+// endCalls ends the call that runs, and has no other begin.
+func (c *conn) endCalls(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.noCalls != nil {
+		return
+	}
+	c.noCalls = cause
+	if c.cancel != nil {
+		c.cancel(cause)
+	}
+}
+
+// leave is the end: nobody reads, and no call runs.
+func (c *conn) leave() {
+	c.door.forget(c)
+	if !c.toPark {
+		c.nc.Close()
+	}
+	c.left(c.Parked, c.toPark)
+}
+
+// nextFrame returns the next message. An error means that the connection is
+// over, or rests.
 func (c *conn) nextFrame() ([]byte, error) {
 	if err := c.waitForFrame(); err != nil {
 		return nil, err
@@ -182,29 +184,38 @@ func (c *conn) nextFrame() ([]byte, error) {
 	return data, err
 }
 
-// waitForFrame waits until a message begins, as long as it takes while a call
-// runs and for idleTimeout otherwise.
+// waitForFrame waits a little for a message to begin.
 func (c *conn) waitForFrame() error {
-	for {
-		c.expect(c.idleLeft(), false)
-		if c.pending.Load() == 0 && c.stopping.Err() != nil {
-			return context.Cause(c.stopping)
-		}
-		err := c.in.wait()
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			return err
-		}
-		if c.pending.Load() == 0 && c.stopping.Err() == nil && c.idleLeft() <= 0 {
-			return err
-		}
+	c.expect(min(lull, c.idleLeft()), false)
+	if c.toEnd() {
+		return context.Cause(c.stopping)
 	}
+	err := c.in.wait()
+	if errors.Is(err, os.ErrDeadlineExceeded) && (c.idleLeft() > 0 || c.stopping.Err() != nil) {
+		return errLull
+	}
+	return err
 }
 
+// idleLeft is how long the connection may be without a message yet: as long as
+// it takes while a call runs, and idleTimeout otherwise.
 func (c *conn) idleLeft() time.Duration {
-	if c.pending.Load() > 0 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pending > 0 {
 		return idleTimeout
 	}
-	return time.Until(time.Unix(0, c.lastEnd.Load()).Add(idleTimeout))
+	return time.Until(c.lastEnd.Add(idleTimeout))
+}
+
+// toEnd reports whether the agent is to stop, and no call runs.
+func (c *conn) toEnd() bool {
+	if c.stopping.Err() == nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pending == 0
 }
 
 // receive does what a message asks for, unless it is a call: that is returned.
@@ -226,40 +237,127 @@ func (c *conn) receive(data []byte) (call message, ok bool) {
 	return message{}, false
 }
 
-// work answers the calls that wait, in order.
-func (c *conn) work(calls context.Context) {
-	for m := range c.queue {
-		c.answer(calls, *m)
+// take answers a call and those that come meanwhile, or lets it wait for its
+// turn. It reports whether the caller is to read on; if not, another goroutine
+// does.
+func (c *conn) take(m message) bool {
+	before, ok := c.enqueue(m)
+	switch {
+	case !ok:
+		c.reply(m.ID, nil, Errorf(KindBusy, "too many calls wait on this connection").WithHint("open another connection"))
+	case before == 0:
+		return c.work(m)
 	}
+	return true
 }
 
-// answer runs a call that pending counts, unless the connection is over.
-func (c *conn) answer(calls context.Context, m message) {
-	if calls.Err() == nil {
-		c.call(calls, m)
+// enqueue counts a call, if there is room for it, and has it wait if there are
+// others before it.
+func (c *conn) enqueue(m message) (before int, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before = c.pending
+	if before == queueLength {
+		return before, false
 	}
+	c.pending++
+	if before > 0 {
+		c.waiting = append(c.waiting, m)
+	}
+	if m.Method == watchMethod {
+		c.watching.Store(true)
+	}
+	return before, true
+}
+
+// work answers m and the calls that come meanwhile. It reports whether nobody
+// else reads.
+func (c *conn) work(m message) (alone bool) {
+	var once sync.Once
+	waits := func() { once.Do(c.readOn) }
+	for more := true; more; m, more = c.next() {
+		c.answer(m, waits)
+	}
+	once.Do(func() { alone = true })
+	return alone
+}
+
+// next ends a call and returns the one whose turn it is.
+func (c *conn) next() (m message, more bool) {
+	c.mu.Lock()
+	c.cancel = nil
+	c.pending--
+	c.lastEnd = time.Now()
+	pending, over := c.pending, c.over
+	if pending > 0 {
+		m = c.waiting[0]
+		c.waiting = slices.Delete(c.waiting, 0, 1) // which keeps nothing of it
+	}
+	c.mu.Unlock()
+	switch {
+	case pending > 0:
+		return m, true
+	case over:
+		c.leave()
+	case c.stopping.Err() != nil:
+		c.wake() // ends the reader
+	}
+	return message{}, false
+}
+
+// answer runs a call, if it may still run.
+func (c *conn) answer(m message, waits func()) {
+	answered := false
+	defer func() {
+		if !answered {
+			c.nc.Close()
+		}
+	}()
+	defer c.recovered(m.Method)
+	c.call(m, waits)
 	if m.Method == watchMethod {
 		c.watching.Store(false)
 	}
-	c.lastEnd.Store(time.Now().UnixNano())
-	if c.pending.Add(-1) == 0 && c.stopping.Err() != nil {
-		c.wake() // ends the reader
-	}
+	answered = true
+}
+
+// A callContext is the context of a call. Who wants to know of its end waits for
+// something that may take long.
+type callContext struct {
+	context.Context
+	waits func()
+}
+
+// Done implements context.Context.
+func (c callContext) Done() <-chan struct{} {
+	c.waits()
+	return c.Context.Done()
 }
 
 // call runs one call. Prompts end with it, even those asked by a goroutine
 // that it left behind.
-func (c *conn) call(calls context.Context, m message) {
-	ctx, cancel := context.WithCancelCause(calls)
+func (c *conn) call(m message, waits func()) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(c.stopping))
 	defer cancel(nil)
+	if !c.mayRun(cancel) {
+		return
+	}
 	if m.Method == watchMethod { // it would go on for ever
 		defer context.AfterFunc(c.stopping, func() { cancel(errShuttingDown) })()
 	}
-	result, err := c.run(ctx, m)
+	result, err := c.run(callContext{ctx, waits}, m)
 	if cause := context.Cause(ctx); cause == error(errShuttingDown) && err != nil {
 		err = cause
 	}
 	c.reply(m.ID, result, err)
+}
+
+// mayRun reports whether a call may run. If so, endCalls will cancel it.
+func (c *conn) mayRun(cancel context.CancelCauseFunc) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cancel = cancel
+	return c.noCalls == nil
 }
 
 func (c *conn) run(ctx context.Context, m message) (result any, err error) {

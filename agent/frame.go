@@ -43,21 +43,57 @@ var (
 // A frameReader cuts a stream into messages. The first byte of the stream
 // decides on the framing: no JSON text begins with "C".
 type frameReader struct {
-	r       *bufio.Reader
+	stream  stream
+	r       *bufio.Reader // of the stream; nil: nothing of it is buffered
 	max     int
 	framing framing
 	sniffed bool
 }
 
-// newFrameReader returns a reader of messages of at most max bytes. Its buffer
-// is small since an agent may have thousands of idle connections.
+// A stream is one of which something may have been read already.
+type stream struct {
+	unread []byte // comes first
+	rest   io.Reader
+}
+
+func (s *stream) Read(p []byte) (int, error) {
+	if len(s.unread) == 0 {
+		return s.rest.Read(p)
+	}
+	n := copy(p, s.unread)
+	s.unread = s.unread[n:]
+	return n, nil
+}
+
+// newFrameReader returns a reader of messages of at most max bytes.
 func newFrameReader(r io.Reader, max int) *frameReader {
-	return &frameReader{r: bufio.NewReaderSize(r, 1<<10), max: max}
+	return &frameReader{stream: stream{rest: r}, max: max}
+}
+
+// unread returns what was read of the stream, and is no message yet.
+func (f *frameReader) unread() []byte {
+	if f.r == nil {
+		return f.stream.unread
+	}
+	buffered, _ := f.r.Peek(f.r.Buffered())
+	return append(bytes.Clone(buffered), f.stream.unread...)
+}
+
+// release gives up the buffer if nothing is in it, and reports whether it has.
+func (f *frameReader) release() bool {
+	if len(f.unread()) > 0 {
+		return false
+	}
+	f.r = nil
+	return true
 }
 
 // wait blocks until a message begins. It takes nothing, so that it may be called
 // again after a time-out.
 func (f *frameReader) wait() error {
+	if f.r == nil {
+		f.r = bufio.NewReaderSize(&f.stream, f.max/64) // 1 KiB, and 4 for a client: most messages in one read
+	}
 	first, err := f.r.Peek(1)
 	if err != nil {
 		return err

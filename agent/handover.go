@@ -1,10 +1,8 @@
 package agent
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"os"
 	"time"
@@ -69,8 +67,7 @@ func (p Parked) File() (*os.File, ParkedState, error) {
 		return nil, ParkedState{}, errors.New("not a socket of the system")
 	}
 	file, err := nc.File()
-	unread, _ := p.in.r.Peek(p.in.r.Buffered())
-	return file, ParkedState{Begun: p.in.sniffed, Headers: p.in.framing == headers, Unread: unread}, err
+	return file, ParkedState{Begun: p.in.sniffed, Headers: p.in.framing == headers, Unread: p.in.unread()}, err
 }
 
 // Unpark makes a connection of what File returned. It closes the file.
@@ -85,8 +82,8 @@ func Unpark(file *os.File, state ParkedState) (Parked, error) {
 		nc.Close()
 		return Parked{}, err
 	}
-	in := newFrameReader(io.MultiReader(bytes.NewReader(state.Unread), nc), maxFromClient)
-	in.sniffed = state.Begun
+	in := newFrameReader(nc, maxFromClient)
+	in.stream.unread, in.sniffed = state.Unread, state.Begun
 	if state.Headers {
 		in.framing = headers
 	}
@@ -124,6 +121,7 @@ func (s *Server) park(p Parked) {
 // openDoor lets clients in, those who are parked first.
 func (s *Server) openDoor(ctx context.Context) *door {
 	d := &door{server: s, ctx: ctx}
+	context.AfterFunc(ctx, d.drain)
 	s.mu.Lock()
 	s.door = d
 	s.mu.Unlock()
@@ -137,24 +135,21 @@ func (s *Server) closeDoor() {
 	s.door = nil
 }
 
-// ending is closed when the agent stops for good: also for calls that began
-// before a handover that came to nothing.
-func (s *Server) ending() chan struct{} {
+// ending ends when the agent stops for good: also for calls that began before a
+// handover that came to nothing.
+func (s *Server) ending() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopped == nil {
-		s.stopped = make(chan struct{})
+	if s.ended == nil {
+		s.ended, s.stop = context.WithCancel(context.Background())
 	}
-	return s.stopped
+	return s.ended
 }
 
 // end ends calls from before a handover, and what is parked.
 func (s *Server) end() {
-	select {
-	case <-s.ending():
-	default:
-		close(s.ending())
-	}
+	s.ending()
+	s.stop()
 	for _, p := range s.Take() {
 		p.nc.Close()
 	}

@@ -207,3 +207,21 @@ func TestHandOverPutOff(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestUnreadTwice: what a client has sent outlives a second handover before
+// anybody reads it.
+func TestUnreadTwice(t *testing.T) {
+	nc := dialRaw(t, serve(t, &Server{Agent: &scripted{}}))
+	p := Parked{nc: nc, in: newFrameReader(nc, maxFromClient)}
+	p.in.stream.unread = []byte(askVersion)
+	for range 2 {
+		file, state, err := p.File()
+		if err != nil || string(state.Unread) != askVersion {
+			t.Fatalf("%q, %v", state.Unread, err)
+		}
+		if p, err = Unpark(file, state); err != nil {
+			t.Fatal(err)
+		}
+		defer p.nc.Close()
+	}
+}

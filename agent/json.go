@@ -17,11 +17,22 @@ var errNotStrict = errors.New("not strict JSON")
 // understand differently: invalid UTF-8, lone surrogates, duplicate names; and
 // nesting beyond maxDepth. The error never quotes data, which may be secret.
 func checkStrict(data []byte) error {
+	return splitStrict(data, func([]byte, json.RawMessage) {})
+}
+
+// splitStrict does what checkStrict does, and calls member for each member of
+// the object that data is, if it is one.
+func splitStrict(data []byte, member func(name []byte, value json.RawMessage)) error {
 	if !utf8.Valid(data) || !json.Valid(data) {
 		return errNotStrict
 	}
 	var open []map[string]bool // for each open object the names in it; nil for an array
+	var name []byte            // of the member that i is in
+	var value int              // where its value begins
 	for i := 0; i < len(data); i++ {
+		if (data[i] == ',' || data[i] == '}') && len(open) == 1 && name != nil {
+			member(name, bytes.TrimSpace(data[value:i]))
+		}
 		switch data[i] {
 		case '{':
 			open = append(open, map[string]bool{})
@@ -37,10 +48,13 @@ func checkStrict(data []byte) error {
 			}
 			if isName(data[end:]) {
 				names := open[len(open)-1]
-				if names[text] {
+				if names[string(text)] {
 					return errNotStrict
 				}
-				names[text] = true
+				names[string(text)] = true
+				if len(open) == 1 {
+					name, value = text, end+bytes.IndexByte(data[end:], ':')+1
+				}
 			}
 			i = end - 1
 		}
@@ -54,12 +68,14 @@ func checkStrict(data []byte) error {
 // stringEnd returns the index after the string that starts at data[start]. The
 // data is known to be valid JSON.
 func stringEnd(data []byte, start int) int {
-	for i := start + 1; ; i++ {
-		switch data[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
+	for i := start + 1; ; {
+		end := i + bytes.IndexByte(data[i:], '"')
+		for i <= end { // else it is escaped
+			escape := bytes.IndexByte(data[i:end], '\\')
+			if escape < 0 {
+				return end + 1
+			}
+			i += escape + 2
 		}
 	}
 }
@@ -72,17 +88,17 @@ func isName(rest []byte) bool {
 
 // unquote decodes a string with its quotes. It fails for a lone surrogate, which
 // encoding/json would replace in silence: a password would be another one.
-func unquote(quoted []byte) (string, bool) {
+func unquote(quoted []byte) ([]byte, bool) {
 	if bytes.IndexByte(quoted, '\\') < 0 {
-		return string(quoted[1 : len(quoted)-1]), true
+		return quoted[1 : len(quoted)-1], true
 	}
 	var s string
 	if json.Unmarshal(quoted, &s) != nil {
-		return "", false
+		return nil, false
 	}
 	replaced := strings.Count(s, "\ufffd")
 	meant := bytes.Count(quoted, []byte("\ufffd")) + bytes.Count(bytes.ToLower(quoted), []byte(`\ufffd`))
-	return s, replaced <= meant
+	return []byte(s), replaced <= meant
 }
 
 // decode fills v, a pointer to a struct, from an object that is strict JSON.

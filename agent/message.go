@@ -60,13 +60,13 @@ func fault(code int, text string) *wireError { return &wireError{Code: code, Mes
 // id as the answer has to echo.
 func parseMessage(data []byte) (message, *wireError) {
 	var m message
-	if err := checkStrict(data); err != nil {
-		return m, fault(codeParse, "a message has to be one JSON object in UTF-8, without duplicate names, nested at most 16 deep")
+	var err error
+	if splitStrict(data, func(name []byte, value json.RawMessage) { err = errors.Join(err, m.set(name, value)) }) != nil {
+		return message{}, fault(codeParse, "a message has to be one JSON object in UTF-8, without duplicate names, nested at most 16 deep")
 	}
 	if data = bytes.TrimLeft(data, " \t\r\n"); data[0] != '{' {
 		return m, fault(codeRequest, "a message has to be an object; batches are not supported")
 	}
-	err := decode(data, &m)
 	if !validID(m.ID) {
 		m.ID = nil
 		return m, fault(codeRequest, "an id has to be a number or a string")
@@ -82,6 +82,25 @@ func parseMessage(data []byte) (message, *wireError) {
 		return m, fault(codeRequest, "a message has to have a method, a result or an error")
 	}
 	return m, nil
+}
+
+// set fills the member of that name.
+func (m *message) set(name []byte, value json.RawMessage) error {
+	switch string(name) {
+	case "jsonrpc":
+		return json.Unmarshal(value, &m.Version)
+	case "method":
+		return json.Unmarshal(value, &m.Method)
+	case "id":
+		m.ID = value
+	case "params":
+		m.Params = value
+	case "result":
+		m.Result = value
+	case "error":
+		m.Error = value
+	}
+	return nil
 }
 
 // validID reports whether an id is absent, a number or a string. An answer to

@@ -69,11 +69,12 @@ type Server struct {
 	// free. nil: nobody wants to know.
 	Crowd func()
 
-	open    connections
-	stopped chan struct{} // closed when the agent is to stop; see ending
-	mu      sync.Mutex    // guards what follows, and the making of stopped
-	door    *door         // nil: nobody is let in
-	parked  []Parked
+	open   connections
+	mu     sync.Mutex      // guards what follows
+	ended  context.Context // nil: not made yet; see ending
+	stop   func()          // ends it
+	door   *door           // nil: nobody is let in
+	parked []Parked
 }
 
 const (

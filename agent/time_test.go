@@ -103,6 +103,34 @@ func TestIdleCounts(t *testing.T) {
 	})
 }
 
+// TestRest: a connection goes on after each pause, whatever came before it.
+func TestRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nc, ended := on(t.Context(), &Server{Agent: codeAsked()})
+		c := newLineClient(t, nc)
+		for _, pause := range []time.Duration{0, lull / 2, lull, 2 * lull, idleTimeout - lull} {
+			time.Sleep(pause)
+			_, _ = io.WriteString(nc, `{"jsonrpc"`)
+			time.Sleep(2 * lull)
+			c.send(`:"2.0","id":2,"method":"version"}`)
+			if answer := c.receive(); !strings.Contains(answer, `"id":2,"result"`) {
+				t.Errorf("%s", answer)
+			}
+		}
+		c.send(strings.TrimSpace(callToken))
+		if prompt := c.receive(); !strings.Contains(prompt, `"method":"prompt"`) {
+			t.Errorf("%s", prompt)
+		}
+		time.Sleep(PromptTimeout - time.Second) // rests beside a call too
+		c.send(`{"jsonrpc":"2.0","id":"p1","result":{"answer":"123456"}}`)
+		if answer := c.receive(); !strings.Contains(answer, `"id":1,"result"`) {
+			t.Errorf("%s", answer)
+		}
+		nc.Close()
+		<-ended
+	})
+}
+
 // TestNotReading: a client that doesn't take its answer is hung up on.
 func TestNotReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -179,7 +207,7 @@ func TestHangUpCancels(t *testing.T) {
 			nc.Close()
 			<-ended
 		})
-		if got > quick || s.noted() != "ended: context canceled" {
+		if got != 0 || s.noted() != "ended: context canceled" {
 			t.Errorf("after %v: %q", got, s.noted())
 		}
 	})
@@ -242,7 +270,6 @@ func TestShutdown(t *testing.T) {
 				if tt.call > 0 {
 					_, _ = io.WriteString(nc, callToken)
 				}
-				time.Sleep(2 * quick) // a call in flight has a reader by then
 				synctest.Wait()
 				stop()
 				synctest.Wait()
@@ -252,7 +279,7 @@ func TestShutdown(t *testing.T) {
 				var said []byte
 				got := took(func() { said, _ = io.ReadAll(nc) })
 				<-ended
-				if got > tt.end || got < tt.end-2*quick || !strings.Contains(string(said), tt.say) {
+				if got > tt.end || got < tt.end || !strings.Contains(string(said), tt.say) {
 					t.Errorf("ended after %v with %s", got, said)
 				}
 				if tt.call > 0 && !strings.Contains(string(said), `"id":7,"error":{"code":6`) {
