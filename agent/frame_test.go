@@ -273,6 +273,15 @@ func FuzzMessage(f *testing.F) {
 		if broken != nil {
 			return
 		}
+		var all map[string]json.RawMessage
+		if err := json.Unmarshal(data, &all); err != nil {
+			t.Fatalf("%q: %v", data, err)
+		}
+		for name, got := range map[string]json.RawMessage{"id": m.ID, "params": m.Params, "result": m.Result, "error": m.Error} {
+			if !bytes.Equal(got, bytes.TrimSpace(all[name])) {
+				t.Fatalf("%q: %s is %q", data, name, got)
+			}
+		}
 		again, err := lines.encode(outgoing{Version: m.Version, ID: m.ID, Method: m.Method, Params: m.Params, Result: m.Result, Error: m.Error}, 10*len(data)+1000)
 		if err != nil {
 			t.Fatalf("%q: %v", data, err)

@@ -46,9 +46,7 @@ func exchange(socket string, request []byte) ([]byte, bool) {
 // others wait for the socket here: to become the full client for that would cost
 // each ten times as much.
 func dial(socket string) (fd int, err error) {
-	const longest = 20 * time.Millisecond
-	limit := time.Now().Add(startLimit)
-	for wait := time.Millisecond; ; wait = min(2*wait, longest) {
+	for limit := time.Now().Add(startLimit); ; {
 		fd, err = dialOnce(socket)
 		if err != syscall.ENOENT && err != syscall.ECONNREFUSED {
 			return fd, err
@@ -61,10 +59,11 @@ func dial(socket string) (fd int, err error) {
 			}
 			return fd, err
 		}
-		if taken != startlock.ErrHeld || time.Now().After(limit) {
+		left := time.Until(limit)
+		if taken != startlock.ErrHeld || left <= 0 {
 			return fd, err
 		}
-		time.Sleep(wait)
+		startlock.Wait(socket, left)
 	}
 }
 

@@ -5,6 +5,7 @@ package startlock
 import (
 	"io"
 	"syscall"
+	"time"
 )
 
 // A Lock is held by a process until it releases it or ends. The program that a
@@ -23,10 +24,7 @@ func Take(socket string) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A record lock, since that one survives exec(3) and isn't passed on to the
-	// agent, which is a child: fcntl(2).
-	whole := syscall.Flock_t{Type: syscall.F_WRLCK, Whence: io.SeekStart}
-	err = syscall.FcntlFlock(uintptr(fd), syscall.F_SETLK, &whole)
+	err = control(fd, syscall.F_SETLK, syscall.F_WRLCK)
 	if err == nil {
 		return &Lock{fd}, nil
 	}
@@ -35,6 +33,35 @@ func Take(socket string) (*Lock, error) {
 		err = ErrHeld
 	}
 	return nil, err
+}
+
+// Wait waits until nobody holds the lock of the agent at socket, for limit at
+// most. It doesn't take it, so all who wait go on at the same time.
+func Wait(socket string, limit time.Duration) {
+	fd, err := open(path(socket))
+	if err != nil {
+		return
+	}
+	free := make(chan error, 1)
+	go func() { // which ends with the process at the latest
+		free <- control(fd, syscall.F_SETLKW, syscall.F_RDLCK)
+		syscall.Close(fd)
+	}()
+	select {
+	case <-free:
+	case <-time.After(limit):
+	}
+}
+
+// control locks the whole file. It is a record lock, since that one survives
+// exec(3) and isn't passed on to the agent, which is a child: fcntl(2).
+func control(fd, command int, kind int16) error {
+	whole := syscall.Flock_t{Type: kind, Whence: io.SeekStart}
+	for {
+		if err := syscall.FcntlFlock(uintptr(fd), command, &whole); err != syscall.EINTR {
+			return err
+		}
+	}
 }
 
 // Release gives the lock back, wherever in the process it was taken.

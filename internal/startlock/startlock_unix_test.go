@@ -127,3 +127,28 @@ func TestNoLock(t *testing.T) {
 		t.Errorf("two directories are missing: %v", err)
 	}
 }
+
+// Those who wait go on when the lock is free, all at once, or when their time is over.
+func TestWait(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	began := time.Now()
+	Wait(socket, 10*time.Second)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("nobody holds it, and it took %v", took)
+	}
+	cmd, said := other(t, socket)
+	if said != none {
+		t.Fatal(said)
+	}
+	began = time.Now()
+	Wait(socket, 100*time.Millisecond)
+	if took := time.Since(began); took < 100*time.Millisecond {
+		t.Errorf("it waited for %v", took)
+	}
+	time.AfterFunc(100*time.Millisecond, func() { cmd.Process.Kill() })
+	began = time.Now()
+	Wait(socket, 10*time.Second)
+	if took := time.Since(began); took < 100*time.Millisecond || took > 5*time.Second {
+		t.Errorf("it was free after 100 ms, and it took %v", took)
+	}
+}
