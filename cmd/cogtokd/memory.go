@@ -28,14 +28,15 @@ type memory struct {
 
 func newMemory() *memory {
 	debug.SetGCPercent(growth)
-	m := &memory{burst: time.AfterFunc(calm, giveBack)} // once after the start
+	m := &memory{}
+	m.burst = time.AfterFunc(calm, m.giveBack) // once after the start
 	m.last = time.AfterFunc(quiet, m.rest)
 	return m
 }
 
-func giveBack() {
+func (m *memory) giveBack() {
 	runtime.GC() // each collection halves the stacks that are larger than need be
-	runtime.GC()
+	m.rest()
 	debug.FreeOSMemory()
 	giveBackCode()
 }
@@ -63,6 +64,9 @@ func (m *memory) called() {
 func (m *memory) rest() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.rests {
+		return
+	}
 	m.rests = true
 	runtime.GC()
 	var now runtime.MemStats
