@@ -153,11 +153,11 @@ func notListeningFD(fd int, path string) string {
 	if kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || kind != unix.SOCK_STREAM {
 		return "is no stream socket"
 	}
-	if listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || listens != 1 {
-		return "does not listen"
-	}
 	if filepath.Clean(local.Name) != filepath.Clean(path) {
 		return "is at " + strconv.Quote(local.Name)
+	}
+	if !listens(fd) {
+		return "does not listen"
 	}
 	return ""
 }

@@ -1,8 +1,9 @@
-//go:build unix
+//go:build unix && !darwin
 
 package main
 
 import (
+	"flag"
 	"os"
 	"strconv"
 
@@ -13,10 +14,16 @@ import (
 // SD_LISTEN_FDS_START of sd_listen_fds(3).
 const firstHanded = 3
 
+// An activation says how to get at a socket that systemd has made: its
+// environment says it all.
+type activation struct{}
+
+func (*activation) addFlags(*flag.FlagSet) {}
+
 // handedSocket returns the socket that systemd, or what does as it does, has
 // made for this very process; nil: there is none. Programs that the agent runs
 // don't learn of it.
-func handedSocket() (*os.File, error) {
+func (activation) handedSocket() (*os.File, error) {
 	pid, count := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS")
 	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID"} {
 		_ = os.Unsetenv(name)

@@ -1,6 +1,13 @@
 package main
 
-import "os"
+import (
+	"flag"
+	"os"
+)
 
-// handedSocket: Windows has nothing that would hand one over.
-func handedSocket() (*os.File, error) { return nil, nil }
+// An activation is nothing: Windows has nothing that would hand a socket over.
+type activation struct{}
+
+func (*activation) addFlags(*flag.FlagSet) {}
+
+func (activation) handedSocket() (*os.File, error) { return nil, nil }

@@ -53,7 +53,7 @@ func runAgent(args []string) int {
 }
 
 // takeSeat makes this process the agent of its socket: the one that a
-// predecessor has left it, or that systemd has made, or one of its own. before
+// predecessor has left it, or that systemd or launchd has made, or one of its own. before
 // is what else a predecessor has left; nil: there was none.
 func takeSeat(f flags, log *logbook) (_ *agent.Seat, before *inheritance, err error) {
 	if f.takeOver >= 0 {
@@ -64,7 +64,7 @@ func takeSeat(f flags, log *logbook) (_ *agent.Seat, before *inheritance, err er
 		log.printf("what the predecessor has left is of no use, and this is a start as any: %v", err)
 		closeInherited()
 	}
-	socket, err := handedSocket()
+	socket, err := f.handedSocket()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -22,10 +22,12 @@ type watched struct {
 // call makes a call of the agent inside.
 func call[Req, Res any](w *watched, method string, profile func(Req) string, do func(context.Context, agent.Caller, Req) (Res, error)) func(context.Context, agent.Caller, Req) (Res, error) {
 	return func(ctx context.Context, c agent.Caller, r Req) (Res, error) {
+		w.memory.called()
 		if w.idle.enter() > burst {
 			w.memory.used()
 		}
 		defer func() {
+			w.memory.called()
 			w.idle.leave(w.limit())
 			w.upgrades.look()
 		}()
@@ -100,6 +102,7 @@ func (w *watched) Reload(ctx context.Context, c agent.Caller, r agent.None) (age
 // Watch counts as a call that is answered at once: who watches keeps no agent from
 // being idle.
 func (w *watched) Watch(ctx context.Context, c agent.Caller, r agent.WatchRequest) (agent.None, error) {
+	w.memory.called()
 	w.idle.enter()
 	w.idle.leave(w.limit())
 	w.upgrades.look()

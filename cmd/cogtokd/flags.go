@@ -26,6 +26,7 @@ type flags struct {
 	socket  string
 	config  string
 	readyFD int // where to say that the agent is ready; -1: nowhere
+	activation
 	// takeOver is what a predecessor has left; -1: there was none.
 	takeOver int
 }
@@ -42,6 +43,7 @@ func parseFlags(args []string) (f flags, status int, ok bool) {
 	set.StringVar(&f.config, "config", environment("COGTOK_CONFIG", profiles.DefaultPath()), "the `path` of the config")
 	set.IntVar(&f.readyFD, "ready-fd", -1, "the `number` of a descriptor where to say that the agent is ready")
 	set.IntVar(&f.takeOver, "take-over", -1, "the `number` of a descriptor that the agent had that becomes this one")
+	f.addFlags(set)
 	selfTest := set.Bool("self-test", false, "say that this program runs, and can take over from an agent")
 	showVersion := set.Bool("version", false, "print the version")
 	switch err := set.Parse(args); {

@@ -40,6 +40,8 @@ func leave(path string, e *estate, closed time.Time, parked []agent.Parked, lega
 	if err != nil {
 		return err
 	}
+	// Without a flag that has the new program ask launchd: launchd hands over a socket
+	// once, and here it is.
 	args := []string{os.Args[0], "--socket", e.flags.socket, "--config", e.flags.config, "--take-over", strconv.Itoa(fd)}
 	return passed.exec(path, args)
 }

@@ -93,6 +93,11 @@ type QuietFigures struct {
 	CPU     float64 `json:"cpu"`      // of one core, in percent
 }
 
+// settled is how long it takes an agent that isn't called any more to close its
+// connections and have its collector rest, half a minute, and Go's runtime to
+// notice that, a minute.
+const settled = 100 * time.Second
+
 // Quiet leaves an agent with a session alone for so long, after it has had the
 // time to give back what the sign-in took. It needs /proc.
 func Quiet(ctx context.Context, programs string, length time.Duration) (f QuietFigures, err error) {
@@ -102,7 +107,7 @@ func Quiet(ctx context.Context, programs string, length time.Duration) (f QuietF
 	}
 	defer m.close()
 	pid := m.agent.cmd.Process.Pid
-	time.Sleep(15 * time.Second)
+	time.Sleep(settled)
 	cpu, wakeUps := cpuTime(pid), switches(pid)
 	time.Sleep(length)
 	f.Memory = resident(pid)

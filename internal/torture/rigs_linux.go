@@ -177,7 +177,7 @@ var rigs = []rig{
 		f, err := Speed(ctx, s.Programs, 10_000, s.size(2000, 10_000))
 		return []result{ms(f.AgentP50), ms(f.AgentP99), ms(f.ProgramP50), ms(f.ProgramP99)}, err
 	}},
-	{2 * time.Minute, []Target{
+	{5 * time.Minute, []Target{
 		{"S27", "resident memory of an agent that nobody calls", 20, "MB", false},
 		{"S27", "its wake-ups in 30 s", 1, "", false},
 		{"S27", "of one core", 0.02, "%", false},
