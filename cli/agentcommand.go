@@ -217,11 +217,7 @@ func (a *app) agentStatus(cmd *cobra.Command, output string) error {
 		return agent.Errorf(agent.KindUnreachable, "no agent is running").WithHint("run: cogtok agent start")
 	}
 	if output == "json" {
-		text, err := indentedJSON("  ", v)
-		if err != nil {
-			return err
-		}
-		return a.answer(text)
+		return a.answerJSON(v)
 	}
 	now := time.Now()
 	return a.answer(table([][]string{

@@ -46,17 +46,10 @@ func (a *app) listDevices(cmd *cobra.Command, profile, output string) error {
 	if err != nil {
 		return err
 	}
-	if output == "table" {
-		return a.answer(deviceTable(list.Devices, time.Now()))
-	}
 	if list.Devices == nil {
 		list.Devices = []agent.Device{}
 	}
-	text, err := indentedJSON("  ", list)
-	if err != nil {
-		return err
-	}
-	return a.answer(text)
+	return a.answerAs(output, list, deviceTable(list.Devices, time.Now()))
 }
 
 func deviceTable(devices []agent.Device, now time.Time) string {

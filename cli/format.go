@@ -120,6 +120,23 @@ func printExecCredential(t tokens) (string, error) {
 	})
 }
 
+// answerJSON writes a command's result as JSON to standard output.
+func (a *app) answerJSON(result any) error {
+	text, err := indentedJSON("  ", result)
+	if err != nil {
+		return err
+	}
+	return a.answer(text)
+}
+
+// answerAs writes a command's result as JSON, or as the text for people.
+func (a *app) answerAs(output string, result any, text string) error {
+	if output == "json" {
+		return a.answerJSON(result)
+	}
+	return a.answer(text)
+}
+
 func compactJSON(v any) (string, error) { return indentedJSON("", v) }
 func indentedJSON(indent string, v any) (string, error) {
 	var out bytes.Buffer

@@ -46,16 +46,9 @@ func (a *app) listProfiles(cmd *cobra.Command, output string) error {
 		}
 		rows = append(rows, []string{name, orDash(p.Username), p.UserPoolID, p.Auth, p.Store})
 	}
-	if output == "table" {
-		return a.answer(table(rows))
-	}
-	text, err := indentedJSON("  ", map[string]any{
+	return a.answerAs(output, map[string]any{
 		"version": 1, "config": config.Path, "default": config.Default, "profiles": list,
-	})
-	if err != nil {
-		return err
-	}
-	return a.answer(text)
+	}, table(rows))
 }
 
 // profileKeys are the keys of a profile that have a value, and its name.
@@ -100,11 +93,7 @@ func (a *app) showProfile(cmd *cobra.Command, name, output string) error {
 		return err
 	}
 	if output == "json" {
-		text, err := indentedJSON("  ", profileKeys(p))
-		if err != nil {
-			return err
-		}
-		return a.answer(text)
+		return a.answerJSON(profileKeys(p))
 	}
 	rows := [][]string{{"profile:", p.Name}}
 	for _, k := range profiles.Keys {

@@ -172,13 +172,6 @@ func (a *app) listSecrets(cmd *cobra.Command, profile, output string) error {
 	if err != nil {
 		return err
 	}
-	if output == "json" {
-		text, err := indentedJSON("  ", list)
-		if err != nil {
-			return err
-		}
-		return a.answer(text)
-	}
 	rows := [][]string{{"PROFILE", "SECRET", "KEPT IN"}}
 	for _, s := range list.Secrets {
 		store := s.Store
@@ -187,7 +180,7 @@ func (a *app) listSecrets(cmd *cobra.Command, profile, output string) error {
 		}
 		rows = append(rows, []string{s.Profile, s.Kind, store})
 	}
-	return a.answer(table(rows))
+	return a.answerAs(output, list, table(rows))
 }
 
 // secretFromStdin reads all of standard input, less one newline at its end.

@@ -50,13 +50,7 @@ func (a *app) status(cmd *cobra.Command, profile, output string) error {
 	if err != nil {
 		return err
 	}
-	text := statusTable(s, time.Now())
-	if output == "json" {
-		if text, err = indentedJSON("  ", s); err != nil {
-			return err
-		}
-	}
-	if err := a.answer(text); err != nil {
+	if err := a.answerAs(output, s, statusTable(s, time.Now())); err != nil {
 		return err
 	}
 	a.problems(s)

@@ -39,11 +39,7 @@ func (a *app) showVersion(cmd *cobra.Command, output string) error {
 	running, err := a.agentVersion(cmd.Context())
 	v.Agent = running
 	if output == "json" {
-		text, jsonErr := indentedJSON("  ", v)
-		if jsonErr != nil {
-			return jsonErr
-		}
-		return a.answer(text)
+		return a.answerJSON(v)
 	}
 	text := "cogtok " + v.Version + "\n"
 	switch {

@@ -53,13 +53,7 @@ func (a *app) whoami(cmd *cobra.Command, profile string, f tokenFlags) error {
 	if err != nil {
 		return agent.Errorf(agent.KindService, "%s: the token is not one of a user pool", t.Profile)
 	}
-	text := claimsTable(claims.Raw, time.Now())
-	if f.output == "json" {
-		if text, err = indentedJSON("  ", claims.Raw); err != nil {
-			return err
-		}
-	}
-	if err := a.answer(text); err != nil {
+	if err := a.answerAs(f.output, claims.Raw, claimsTable(claims.Raw, time.Now())); err != nil {
 		return err
 	}
 	a.warn(t)
