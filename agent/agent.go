@@ -338,6 +338,7 @@ type Version struct {
 	Config    string `json:"config"`
 	Socket    string `json:"socket"`
 	Log       string `json:"log,omitempty"`
+	Locked    bool   `json:"locked,omitempty"` // by the lock method
 }
 
 // The versions of the protocol that this package speaks: the newest, and the

@@ -301,11 +301,15 @@ func (a *asking) start(ctx context.Context, m message) {
 	a.open.Go(func() {
 		a.turn.Lock()
 		defer a.turn.Unlock()
-		reply := a.answer(ctx, m)
+		reply, isNotice := a.answer(ctx, m)
 		if ctx.Err() != nil && reply.Error != nil {
 			return // the caller hangs up, which is no answer: others may be asked
 		}
-		if a.limit > 0 && ctx.Err() == nil {
+		switch {
+		case a.limit == 0 || ctx.Err() != nil:
+		case isNotice: // it says what has to be waited for, such as another person
+			a.client.expect(PromptTimeout + a.limit)
+		default:
 			a.client.expect(a.limit)
 		}
 		if errors.Is(a.client.send(reply), errTooLong) {
@@ -323,26 +327,27 @@ func (a *asking) tell(params json.RawMessage) error {
 	return a.notify(e.printable())
 }
 
-func (a *asking) answer(ctx context.Context, m message) outgoing {
+func (a *asking) answer(ctx context.Context, m message) (reply outgoing, isNotice bool) {
 	var question Prompt
 	if err := decodeParams(m.Params, &question); err != nil {
-		return outgoing{ID: m.ID, Error: toWire(err)}
+		return outgoing{ID: m.ID, Error: toWire(err)}, false
 	}
+	isNotice = question.Kind == PromptNotice
 	if a.prompter == nil {
-		return outgoing{ID: m.ID, Error: toWire(Errorf(KindPromptNeeded, "nobody can be asked"))}
+		return outgoing{ID: m.ID, Error: toWire(Errorf(KindPromptNeeded, "nobody can be asked"))}, isNotice
 	}
 	ctx, cancel := context.WithTimeout(ctx, PromptTimeout)
 	defer cancel()
 	secret, err := a.prompter.Ask(ctx, question.printable())
 	if err != nil {
-		return outgoing{ID: m.ID, Error: toWire(err)}
+		return outgoing{ID: m.ID, Error: toWire(err)}, isNotice
 	}
 	if err := checkAnswer(question, secret); err != nil {
 		a.refused.Store(err)
-		return outgoing{ID: m.ID, Error: toWire(err)}
+		return outgoing{ID: m.ID, Error: toWire(err)}, isNotice
 	}
 	revealed := secret.Reveal()
-	return outgoing{ID: m.ID, Result: answer{&revealed}}
+	return outgoing{ID: m.ID, Result: answer{&revealed}}, isNotice
 }
 
 // wait lets a prompt that was overtaken clear the terminal, but not for ever.

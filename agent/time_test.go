@@ -316,6 +316,11 @@ func TestClientDeadlines(t *testing.T) {
 		_, _ = c.r.ReadString('\n')
 		_, _ = io.WriteString(c.nc, `{"jsonrpc":"2.0","id":"p1","method":"prompt","params":{"kind":"mfa","text":"Code","echo":true}}`+"\n")
 	}
+	notice := func(c *lineClient) {
+		_, _ = c.r.ReadString('\n')
+		_, _ = io.WriteString(c.nc, `{"jsonrpc":"2.0","id":"p1","method":"prompt","params":{"kind":"notice","text":"Somebody else is asked"}}`+"\n")
+	}
+	reader := asked(func(context.Context, Prompt) (Secret, error) { return Secret{}, nil })
 	for _, tt := range []struct {
 		name  string
 		say   func(*lineClient)
@@ -332,6 +337,7 @@ func TestClientDeadlines(t *testing.T) {
 		{"longer deadline", func(*lineClient) {}, 500 * time.Second, Caller{}, "token", 500 * time.Second, KindNetwork},
 		{"half an answer", func(c *lineClient) { _, _ = c.r.ReadString('\n'); _, _ = io.WriteString(c.nc, `{"json`) }, 0, Caller{}, "token", callTimeout, KindHung},
 		{"slow person", prompt, 0, Caller{Prompter: slowPerson}, "token", 100*time.Second + callTimeout, KindHung},
+		{"notice", notice, 0, Caller{Prompter: reader}, "token", PromptTimeout + callTimeout, KindHung},
 		{"nobody", prompt, 0, Caller{Prompter: nobody}, "token", PromptTimeout + callTimeout, KindHung},
 		{"hang-up", func(c *lineClient) { _, _ = c.r.ReadString('\n'); c.nc.Close() }, 0, Caller{}, "token", 0, KindUnreachable},
 		{"hang-up at once", func(c *lineClient) { c.nc.Close() }, 0, Caller{}, "token", 0, KindUnreachable},

@@ -38,17 +38,23 @@ func simple(use, short, example string, run func(context.Context) error) *cobra.
 }
 
 func (a *app) startCommand(ctx context.Context) error {
+	return a.start(ctx, "started", "runs already")
+}
+
+// start makes sure that an agent runs, and says with a word for it whether this
+// has started it.
+func (a *app) start(ctx context.Context, started, ran string) error {
 	p, err := a.place()
 	if err != nil {
 		return err
 	}
-	word := "runs already"
+	word := ran
 	conn, err := a.connection(ctx, askNever, func(ctx context.Context) (*agent.Client, error) {
 		client, err := dial(ctx, p)
 		if agent.KindOf(err) != agent.KindUnreachable {
 			return client, err
 		}
-		word = "started"
+		word = started
 		return a.startAgent(ctx, p)
 	})
 	if err != nil {
@@ -83,7 +89,7 @@ func (a *app) restartCommand(ctx context.Context) error {
 	if _, err := a.stopAgent(ctx); err != nil {
 		return err
 	}
-	return a.startCommand(ctx)
+	return a.start(ctx, "restarted", "restarted") // a client that waited may have been faster
 }
 
 // stopAgent stops the agent and waits until it is gone. It is false when none
@@ -220,7 +226,7 @@ func (a *app) agentStatus(cmd *cobra.Command, output string) error {
 		return a.answerJSON(v)
 	}
 	now := time.Now()
-	return a.answer(table([][]string{
+	rows := [][]string{
 		{"version", v.Version},
 		{"protocol", fmt.Sprint(v.Protocol)},
 		{"pid", fmt.Sprint(v.PID)},
@@ -228,5 +234,9 @@ func (a *app) agentStatus(cmd *cobra.Command, output string) error {
 		{"config", v.Config},
 		{"socket", v.Socket},
 		{"log", orDash(v.Log)},
-	}))
+	}
+	if v.Locked {
+		rows = append(rows, []string{"state", "locked; run: cogtok unlock"})
+	}
+	return a.answer(table(rows))
 }

@@ -69,6 +69,9 @@ func (a *app) login(cmd *cobra.Command, profile string, f loginFlags) error {
 	if s.Problem != "" {
 		a.note("%s", s.Problem)
 	}
+	if s.State == agent.StateLocked {
+		a.note("the agent was locked meanwhile; run: cogtok unlock")
+	}
 	return nil
 }
 

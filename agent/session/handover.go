@@ -34,6 +34,16 @@ type legacySession struct {
 	Unsaved   bool                   `json:"unsaved"`
 	Tokens    map[string]legacyToken `json:"tokens"` // by type
 	HandedOut time.Time              `json:"handed_out,omitzero"`
+	Trouble   legacyTrouble          `json:"trouble,omitzero"`
+}
+
+// A legacyTrouble is a trouble that lasts.
+type legacyTrouble struct {
+	Failing bool          `json:"failing,omitempty"`
+	Began   legacyInstant `json:"began,omitzero"`
+	Last    legacyInstant `json:"last,omitzero"`
+	Told    time.Duration `json:"told,omitempty"`
+	Lost    bool          `json:"lost,omitempty"`
 }
 
 // A legacyInstant is an instant. The boot clock goes on: it is the machine's.
@@ -41,6 +51,10 @@ type legacyInstant struct {
 	Wall time.Time     `json:"wall"`
 	Boot time.Duration `json:"boot"`
 }
+
+func (i instant) legacy() legacyInstant { return legacyInstant{i.wall, i.boot} }
+
+func (l legacyInstant) instant() instant { return instant{l.Wall, l.Boot} }
 
 // A legacyToken is a held token, and when it was received.
 type legacyToken struct {
@@ -167,8 +181,9 @@ func (s *session) legacy() legacySession {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := legacySession{Loaded: s.loaded, Record: s.record, Unsaved: s.unsaved != nil, Tokens: map[string]legacyToken{}, HandedOut: s.handedOut}
+	l.Trouble = legacyTrouble{s.trouble.failing, s.trouble.began.legacy(), s.trouble.last.legacy(), s.trouble.told, s.trouble.lost}
 	for kind, h := range s.tokens {
-		l.Tokens[kind] = legacyToken{h.jwt, legacyInstant{h.received.wall, h.received.boot}}
+		l.Tokens[kind] = legacyToken{h.jwt, h.received.legacy()}
 	}
 	return l
 }
@@ -215,7 +230,7 @@ func (h *hooks) legacy() map[string]legacyInstant {
 	defer h.mu.Unlock()
 	last := map[string]legacyInstant{}
 	for key, at := range h.last {
-		last[key] = legacyInstant{at.wall, at.boot}
+		last[key] = at.legacy()
 	}
 	return last
 }
@@ -225,7 +240,7 @@ func (h *hooks) inherit(last map[string]legacyInstant) {
 	defer h.mu.Unlock()
 	h.last = map[string]instant{}
 	for key, at := range last {
-		h.last[key] = instant{at.Wall, at.Boot}
+		h.last[key] = at.instant()
 	}
 }
 
@@ -235,9 +250,10 @@ var errNotSaved = agent.Errorf(agent.KindStore, "the store could not be used bef
 func (s *session) inherit(old legacySession) {
 	s.mu.Lock()
 	s.loaded, s.record, s.handedOut = old.Loaded, old.Record, old.HandedOut
+	s.trouble = trouble{old.Trouble.Failing, old.Trouble.Began.instant(), old.Trouble.Last.instant(), old.Trouble.Told, old.Trouble.Lost}
 	for kind, t := range old.Tokens {
 		if claims, err := jwt.Decode(t.JWT); err == nil {
-			s.tokens[kind] = held{jwt: t.JWT, claims: claims, received: instant{t.Wall, t.Boot}}
+			s.tokens[kind] = held{jwt: t.JWT, claims: claims, received: t.instant()}
 		}
 	}
 	saving := s.saving

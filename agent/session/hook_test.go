@@ -86,6 +86,40 @@ func TestLossHook(t *testing.T) {
 	})
 }
 
+// TestErrorHookInTime: it runs when the first minute is over and somebody asks,
+// though Cognito isn't asked again yet, and also when an upgrade lies between.
+func TestErrorHookInTime(t *testing.T) {
+	for name, upgrade := range map[string]bool{"": false, "upgraded": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, noted := hookRig(t, "")
+				r.start()
+				r.login(agent.Caller{})
+				time.Sleep(50 * time.Minute)
+				r.pool.set(func() { r.pool.fail = agent.Errorf(agent.KindNetwork, "Cognito can't be reached") })
+				began, ttl := time.Now(), int64(3500)
+				for i := range 40 {
+					if i == 10 && upgrade {
+						r.succeed()
+					}
+					got, err := r.token(agent.Caller{}, agent.TokenRequest{MinTTL: &ttl})
+					if err != nil || !strings.Contains(got.Warning, "could not be renewed") {
+						t.Errorf("%q, %v", got.Warning, err)
+					}
+					if strings.Join(noted(), "") == "failing prod error Cognito can't be reached" {
+						if took := time.Since(began); took < hookAfter || took > hookAfter+10*time.Second {
+							t.Errorf("it ran after %v", took)
+						}
+						return
+					}
+					time.Sleep(2 * time.Second)
+				}
+				t.Error("it didn't run")
+			})
+		})
+	}
+}
+
 func TestErrorHook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, noted := hookRig(t, "")

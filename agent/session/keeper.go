@@ -243,13 +243,18 @@ func (k *Keeper) endPauses() {
 		s.mu.Lock()
 		s.pause.end()
 		s.signInPause.end()
+		if agent.KindOf(s.problem) == agent.KindLocked {
+			s.problem = nil
+		}
 		s.mu.Unlock()
 	}
 }
 
 // Version implements agent.Agent.
 func (k *Keeper) Version(context.Context, agent.Caller, agent.None) (agent.Version, error) {
-	return k.cfg.Version, nil
+	v := k.cfg.Version
+	v.Locked = k.lock.locked.Load()
+	return v, nil
 }
 
 // Stop implements agent.Agent.

@@ -18,8 +18,9 @@ import (
 // agent. (That `store: file` lacks its passphrase is another thing: see keyhole.)
 type lock struct {
 	locked  atomic.Bool
-	turn    sync.Mutex // of locking and unlocking: held for moments
-	done    *job       // the forgetting that the last Lock began; nil: there was none
+	turn    sync.Mutex   // of locking and unlocking: held for moments
+	done    *job         // the forgetting that the last Lock began; nil: there was none
+	times   atomic.Int64 // it was locked
 	guesses guesses
 }
 
@@ -40,11 +41,14 @@ func (k *Keeper) Lock(ctx context.Context, _ agent.Caller, _ agent.None) (agent.
 	k.lock.turn.Lock()
 	isNew := k.lock.locked.CompareAndSwap(false, true)
 	if isNew {
+		k.lock.times.Add(1)
+		k.stopUnlocking()
 		k.lock.done = k.startForgetting()
 	}
 	done := k.lock.done
 	k.lock.turn.Unlock()
 	if isNew {
+		k.cfg.Logf("session: the agent is locked")
 		k.tellProfiles(agent.EventLocked)
 	}
 	if err := k.guard.setLocked(true); err != nil {
@@ -58,6 +62,29 @@ func (k *Keeper) Lock(ctx context.Context, _ agent.Caller, _ agent.None) (agent.
 		_ = done.wait(ctx, nil) // it goes on, whoever waits
 	}
 	return agent.None{}, nil
+}
+
+// stopUnlocking ends the questions for passphrases.
+func (k *Keeper) stopUnlocking() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, hole := range k.keyholes {
+		if hole.cancel != nil {
+			hole.cancel()
+		}
+	}
+}
+
+// whileNobodyLocks unlocks a store. If the agent is locked meanwhile, the store is
+// closed again.
+func (k *Keeper) whileNobodyLocks(kind string, unlock func() error) error {
+	times := k.lock.times.Load()
+	err := unlock()
+	if k.lock.times.Load() != times {
+		k.cfg.Vaults[kind].Forget()
+		return errAgentLocked
+	}
+	return err
 }
 
 // startForgetting drops what the stores can give back, as soon as nobody is at
@@ -106,6 +133,7 @@ func (k *Keeper) Unlock(ctx context.Context, c agent.Caller, r agent.UnlockReque
 			return agent.None{}, err
 		}
 	}
+	k.forgetFailures()
 	for _, kind := range k.storesInUse() {
 		if err := k.openStore(ctx, c, kind, r.Passphrase); err != nil {
 			return agent.None{}, err
@@ -124,9 +152,19 @@ func (k *Keeper) Unlock(ctx context.Context, c agent.Caller, r agent.UnlockReque
 	if !wasLocked {
 		return agent.None{}, k.lock.refuses() // somebody was faster, or has locked it anew
 	}
+	k.cfg.Logf("session: the agent is unlocked")
 	k.endPauses()
 	k.tellProfiles(agent.EventUnlocked)
 	return agent.None{}, nil
+}
+
+// forgetFailures has passphrase_command run again: somebody may have put it right.
+func (k *Keeper) forgetFailures() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, hole := range k.keyholes {
+		hole.failed = nil
+	}
 }
 
 // storesInUse are the `store:` settings of the profiles, in the order of the file.
@@ -140,23 +178,45 @@ func (k *Keeper) storesInUse() (kinds []string) {
 	return kinds
 }
 
-// openStore makes sure that a store can be used.
+// openStore makes sure that a store can be used. One with a passphrase takes it
+// anew if the agent is locked, and if one is given.
 func (k *Keeper) openStore(ctx context.Context, c agent.Caller, kind string, passphrase agent.Secret) error {
-	vault := k.cfg.Vaults[kind]
+	lock := k.cfg.Vaults[kind].Lock
 	switch {
-	case vault.Lock == nil || !vault.Lock.Locked():
-	case passphrase.Empty():
+	case lock == nil:
+		return k.readStore(ctx, kind)
+	case !passphrase.Empty():
+		return k.unlockWith(ctx, kind, passphrase)
+	case lock.Locked() || k.lock.locked.Load():
 		return k.unlockStore(ctx, c, kind)
-	default:
-		err := guessed{vault.Lock, &k.lock.guesses}.Unlock(ctx, []byte(passphrase.Reveal()))
-		if errors.Is(err, store.ErrWrongPassphrase) {
-			return agent.Errorf(agent.KindLocked, "the passphrase is wrong").WithHint("run: cogtok unlock")
-		}
-		if err == nil {
-			k.tellStore(kind, agent.EventUnlocked)
-		}
-		return lockError(err)
 	}
+	return nil
+}
+
+// unlockWith opens a store with the passphrase that was given.
+func (k *Keeper) unlockWith(ctx context.Context, kind string, passphrase agent.Secret) error {
+	wasLocked := k.cfg.Vaults[kind].Lock.Locked()
+	err := k.whileNobodyLocks(kind, func() error { return k.guessed(kind).Unlock(ctx, []byte(passphrase.Reveal())) })
+	if errors.Is(err, store.ErrWrongPassphrase) {
+		return agent.Errorf(agent.KindLocked, "the passphrase is wrong").WithHint("run: cogtok unlock")
+	}
+	if err == nil && wasLocked {
+		k.endPauses()
+		k.tellUnlocked(kind)
+	}
+	return lockError(err)
+}
+
+// tellUnlocked tells that a store has its passphrase, unless the agent is locked
+// still: then nothing can be had yet.
+func (k *Keeper) tellUnlocked(kind string) {
+	if !k.lock.locked.Load() {
+		k.tellStore(kind, agent.EventUnlocked)
+	}
+}
+
+// readStore finds out whether a store can be used.
+func (k *Keeper) readStore(ctx context.Context, kind string) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	if _, err := k.vaults[kind].Sessions.Get(ctx, versionKeyName); err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -213,9 +273,15 @@ func (g *guesses) try(ctx context.Context, unlock func() error) error {
 // A guessed is a store's lock whose passphrases are tried by turns.
 type guessed struct {
 	store.Lock
-	guesses *guesses
+	keeper *Keeper
 }
 
+func (k *Keeper) guessed(kind string) guessed { return guessed{k.cfg.Vaults[kind].Lock, k} }
+
 func (g guessed) Unlock(ctx context.Context, passphrase []byte) error {
-	return g.guesses.try(ctx, func() error { return g.Lock.Unlock(ctx, passphrase) })
+	err := g.keeper.lock.guesses.try(ctx, func() error { return g.Lock.Unlock(ctx, passphrase) })
+	if errors.Is(err, store.ErrWrongPassphrase) {
+		g.keeper.cfg.Logf("session: a wrong passphrase was given")
+	}
+	return err
 }

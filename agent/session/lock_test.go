@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -238,6 +239,124 @@ func TestLockDuringARenewal(t *testing.T) {
 	}
 	if _, err := r.token(agent.Caller{}, agent.TokenRequest{}); err != nil {
 		t.Errorf("the new refresh token is lost: %v", err)
+	}
+}
+
+// TestLockAtAQuestion: whoever types the passphrase into a question from before
+// opens nothing.
+func TestLockAtAQuestion(t *testing.T) {
+	r := newFileRig(t)
+	r.start()
+	r.initFile()
+	r.login(agent.Caller{})
+	r.restart()
+	for name, call := range map[string]func(agent.Caller) error{
+		"token": func(c agent.Caller) error { _, err := r.token(c, agent.TokenRequest{}); return err },
+		"unlock": func(c agent.Caller) error {
+			_, err := r.keeper.Unlock(t.Context(), c, agent.UnlockRequest{})
+			return err
+		},
+	} {
+		person := &script{answers: map[string]string{agent.PromptPassphrase: passphrase}, hold: make(chan struct{}), came: make(chan struct{}, 9)}
+		got := make(chan error, 1)
+		go func() { got <- call(agent.Caller{Prompter: person}) }()
+		<-person.came
+		r.lock()
+		close(person.hold)
+		if err := <-got; !strings.Contains(fmt.Sprint(err), errAgentLocked.Message) {
+			t.Errorf("%s: %v", name, err)
+		}
+		wantKind(t, r.unlock(""), agent.KindLocked)
+		_, err := r.token(agent.Caller{}, agent.TokenRequest{})
+		wantKind(t, err, agent.KindLocked)
+		if err := r.unlock(passphrase); err != nil {
+			t.Fatal(err)
+		}
+		r.restart()
+	}
+}
+
+// A slowLock takes a while to find out whether a passphrase is right.
+type slowLock struct {
+	store.Lock
+	began, goOn chan struct{}
+}
+
+func (l slowLock) Unlock(ctx context.Context, passphrase []byte) error {
+	l.began <- struct{}{}
+	<-l.goOn
+	return l.Lock.Unlock(ctx, passphrase)
+}
+
+// TestLockWhileUnlocking: the agent that is locked while a passphrase is looked
+// at stays locked, and so does the store.
+func TestLockWhileUnlocking(t *testing.T) {
+	r := newFileRig(t)
+	slow := slowLock{began: make(chan struct{}), goOn: make(chan struct{})}
+	r.cfg = func(c *Config) {
+		v := r.openFile()
+		slow.Lock = v.Lock
+		v.Lock = slow
+		c.Vaults = map[string]store.Vault{profiles.StoreFile: v}
+	}
+	k := r.start()
+	for _, lockedBefore := range []bool{false, true} {
+		if lockedBefore {
+			r.lock()
+		}
+		got := make(chan error, 1)
+		go func() { got <- r.unlock(passphrase) }()
+		<-slow.began
+		if lockedBefore { // and unlocked by somebody else, and locked again
+			k.lock.locked.Store(false)
+		}
+		r.lock()
+		slow.goOn <- struct{}{}
+		if err := <-got; err != errAgentLocked {
+			t.Errorf("locked before: %t: %v", lockedBefore, err)
+		}
+		if !slow.Locked() {
+			t.Errorf("locked before: %t: the store is open", lockedBefore)
+		}
+	}
+}
+
+// TestUnlockedIsToldOnce: when a token can be had again, and not before.
+func TestUnlockedIsToldOnce(t *testing.T) {
+	r := newFileRig(t)
+	r.start()
+	r.initFile()
+	r.login(agent.Caller{})
+	var mu sync.Mutex
+	var told []string
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = r.keeper.Watch(ctx, agent.Caller{Notify: func(e agent.Event) error {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, e.Event)
+			if e.Event == agent.EventUnlocked {
+				if _, err := r.token(agent.Caller{}, agent.TokenRequest{}); err != nil {
+					t.Errorf("after %q: %v", told, err)
+				}
+			}
+			return nil
+		}}, agent.WatchRequest{})
+	}()
+	for r.keeper.watchers.none() {
+		time.Sleep(time.Millisecond)
+	}
+	r.lock()
+	if err := r.unlock(passphrase); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond)
+	cancel()
+	<-ended
+	if want := []string{agent.EventState, agent.EventLocked, agent.EventUnlocked, agent.EventRenewed}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
 	}
 }
 

@@ -24,6 +24,9 @@ func (k *Keeper) Login(ctx context.Context, c agent.Caller, r agent.LoginRequest
 	}
 	s := k.session(p)
 	try, err := s.login(ctx, c, p, r)
+	if locked := k.lock.refuses(); err != nil && locked != nil {
+		err = locked // meanwhile: that is why
+	}
 	if err == errNoPassword {
 		err = agent.Errorf(agent.KindPromptNeeded, "profile %s: no password is stored, and nobody can be asked", p.Name).
 			WithHint("run it in a terminal, or pipe the password into: cogtok login %s --password-stdin", p.Name)

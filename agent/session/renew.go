@@ -27,18 +27,29 @@ func (s *session) renew(ctx context.Context, p profiles.Profile, kind string, se
 	j := s.renewing
 	if j == nil {
 		now := s.keeper.now()
-		err := s.keeper.told.wait(p, now)
-		if !s.pause.over(now, !seen.lives(now, 0)) {
-			err = s.pause.err
-		}
-		if err != nil {
+		if tell, err := s.notYet(p, now, !seen.lives(now, 0)); err != nil {
 			s.mu.Unlock()
+			tell()
 			return err
 		}
 		j = s.startRenewing(p)
 	}
 	s.mu.Unlock()
 	return j.wait(ctx, nil)
+}
+
+// notYet returns why Cognito isn't to be asked now, and what is to be done about
+// that when mu isn't held any more; now it is. urgent says that there is no token
+// that could be handed out.
+func (s *session) notYet(p profiles.Profile, now instant, urgent bool) (tell func(), err error) {
+	err = s.keeper.told.wait(p, now)
+	if !s.pause.over(now, urgent) {
+		err = s.pause.err
+	}
+	if err == nil || !s.trouble.isLong(now) {
+		return func() {}, err
+	}
+	return func() { s.runHook(onError, p, errorEvent(p, err)) }, err
 }
 
 // startRenewing starts the job; mu is held.

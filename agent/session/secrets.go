@@ -215,7 +215,7 @@ func (k *Keeper) storeError(kind string, err error) error {
 	switch {
 	case errors.Is(err, store.ErrLocked):
 		return agent.Errorf(agent.KindLocked, "the secrets of `store: %s` are locked", kind).
-			WithHint("run a cogtok command in a terminal: it asks for the passphrase")
+			WithHint("run: cogtok unlock")
 	case errors.As(err, &unavailable):
 		if unavailable.Err != nil {
 			k.cfg.Logf("session: store %s: %v: %v", kind, err, unavailable.Err)

@@ -103,6 +103,8 @@ func (k *Keeper) statusOf(p profiles.Profile) agent.ProfileStatus {
 		st.Problem, st.Hint = "signed in until the agent ends: "+agent.AsError(s.unsaved).Message, agent.AsError(s.unsaved).Hint
 	case s.record.Ended != "":
 		st.Problem, st.Hint = s.record.Ended, "run: cogtok login "+p.Name
+	case st.State == agent.StateLocked:
+		st.Hint = "run: cogtok unlock"
 	default:
 		if e := s.seen.clockProblem(now); e != nil {
 			st.Problem, st.Hint = e.Message, e.Hint

@@ -56,8 +56,13 @@ func (s *session) find(ctx context.Context, c agent.Caller, p profiles.Profile, 
 	if h.lives(now, w.need(h)) && !w.force {
 		return h, "", nil
 	}
-	if h.lives(now, usual(h)) && !s.takeForced(now) {
-		return h, "it was renewed six times in the last minute: this is the token at hand", nil
+	if h.lives(now, usual(h)) {
+		if err := s.isPaused(p, now); err != nil {
+			return s.makeDo(w, err)
+		}
+		if !s.takeForced(now) {
+			return h, "it was renewed six times in the last minute: this is the token at hand", nil
+		}
 	}
 	if err = s.keeper.unlock(ctx, c, p); err == nil {
 		err = s.renew(ctx, p, w.kind, h)
@@ -70,6 +75,15 @@ func (s *session) find(ctx context.Context, c agent.Caller, p profiles.Profile, 
 		return s.makeDo(w, err)
 	}
 	return s.fresh(p, w)
+}
+
+// isPaused returns why a token that lives isn't to be renewed now.
+func (s *session) isPaused(p profiles.Profile, now instant) error {
+	s.mu.Lock()
+	tell, err := s.notYet(p, now, false)
+	s.mu.Unlock()
+	tell()
+	return err
 }
 
 // isRenewed reports whether there is a new and good token in place of the one

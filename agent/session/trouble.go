@@ -37,7 +37,15 @@ func (t *trouble) failed(now instant, told time.Duration) (isNew, long bool) {
 		t.began = now
 	}
 	t.failing, t.last, t.told = true, now, told
-	return isNew, now.passed(t.began) >= hookAfter
+	return isNew, t.isLong(now)
+}
+
+// isLong reports whether renewing fails, and has for long.
+func (t *trouble) isLong(now instant) bool { return t.failing && now.passed(t.began) >= hookAfter }
+
+// errorEvent tells that renewing fails.
+func errorEvent(p profiles.Profile, err error) agent.Event {
+	return agent.Event{Event: agent.EventError, Message: messageOf(p, err), Hint: agent.AsError(err).Hint}
 }
 
 // noteRenewal notes what came of a try to renew, and returns what is to be done
@@ -51,7 +59,7 @@ func (s *session) noteRenewal(p profiles.Profile, err error) (tell func()) {
 		return func() {}
 	}
 	isNew, long := s.trouble.failed(s.keeper.now(), agent.AsError(err).RetryAfter)
-	e := agent.Event{Event: agent.EventError, Message: messageOf(p, err), Hint: agent.AsError(err).Hint}
+	e := errorEvent(p, err)
 	return func() {
 		if isNew {
 			s.tell(e)

@@ -23,7 +23,8 @@ const (
 // A keyhole is the state of the unlocking of one vault.
 type keyhole struct {
 	unlocking *job
-	failed    error // of passphrase_command
+	cancel    context.CancelFunc // of unlocking
+	failed    error              // of passphrase_command
 	failedAt  instant
 }
 
@@ -31,15 +32,17 @@ type keyhole struct {
 // passphrase_command if there is one, else from the person. It is asked for
 // once, however many wait. Kind: KindLocked.
 func (k *Keeper) unlock(ctx context.Context, c agent.Caller, p profiles.Profile) error {
+	if lock := k.cfg.Vaults[p.Store].Lock; lock == nil || !lock.Locked() {
+		return nil
+	}
+	if err := k.lock.refuses(); err != nil {
+		return err
+	}
 	return k.unlockStore(ctx, c, p.Store)
 }
 
-// unlockStore is unlock for the vault of a `store:` setting.
+// unlockStore has a store's passphrase given, whether it is open or not.
 func (k *Keeper) unlockStore(ctx context.Context, c agent.Caller, kind string) error {
-	lock := k.cfg.Vaults[kind].Lock
-	if lock == nil || !lock.Locked() {
-		return nil
-	}
 	command := k.source.current().PassphraseCommand
 	if len(command) == 0 && c.Prompter == nil {
 		return errLocked
@@ -58,12 +61,15 @@ func (k *Keeper) unlockStore(ctx context.Context, c agent.Caller, kind string) e
 	if j == nil {
 		j, isNew = newJob(), true
 		hole.unlocking = j
+		working, cancel := context.WithTimeout(k.ctx, signInTimeout)
+		hole.cancel = cancel
+		k.spawn(func() { k.runUnlock(working, hole, kind, command) })
 	}
 	leave := j.join(ctx, c.Prompter)
 	k.mu.Unlock()
 	defer leave()
-	if isNew {
-		k.spawn(func() { k.runUnlock(hole, j, kind, command) })
+	if !isNew && c.Prompter != nil && j.isAsking() {
+		_, _ = c.Prompter.Ask(ctx, agent.Prompt{Kind: agent.PromptNotice, Text: "Somebody is being asked for the passphrase already, in another terminal perhaps. Waiting for that…"})
 	}
 	if err := j.wait(ctx, c.Prompter); !errors.Is(err, errSomebodyElse) {
 		return err
@@ -72,27 +78,28 @@ func (k *Keeper) unlockStore(ctx context.Context, c agent.Caller, kind string) e
 }
 
 var errLocked = agent.Errorf(agent.KindLocked, "the secrets are locked, and nobody can be asked for the passphrase").
-	WithHint("run a cogtok command in a terminal, or put a passphrase_command in the config")
+	WithHint("run in a terminal: cogtok unlock; or pipe the passphrase into: cogtok unlock --passphrase-stdin")
 
-func (k *Keeper) runUnlock(hole *keyhole, j *job, store string, command []string) {
-	lock := guessed{k.cfg.Vaults[store].Lock, &k.lock.guesses}
-	ctx, cancel := context.WithTimeout(k.ctx, signInTimeout)
-	defer cancel()
-	var err error
-	if len(command) > 0 {
-		err = unlockByCommand(ctx, lock, command)
-	} else {
-		err = unlockByPerson(ctx, lock, j)
-	}
+func (k *Keeper) runUnlock(ctx context.Context, hole *keyhole, store string, command []string) {
 	k.mu.Lock()
-	hole.unlocking, hole.failed = nil, nil
+	j, cancel := hole.unlocking, hole.cancel
+	k.mu.Unlock()
+	defer cancel()
+	err := k.whileNobodyLocks(store, func() error {
+		if len(command) > 0 {
+			return unlockByCommand(ctx, k.guessed(store), command)
+		}
+		return unlockByPerson(ctx, k.guessed(store), j)
+	})
+	k.mu.Lock()
+	hole.unlocking, hole.cancel, hole.failed = nil, nil, nil
 	if len(command) > 0 {
 		hole.failed, hole.failedAt = err, k.now()
 	}
 	k.mu.Unlock()
 	if err == nil {
 		k.endPauses()
-		k.tellStore(store, agent.EventUnlocked)
+		k.tellUnlocked(store)
 	}
 	j.finish(err)
 }
@@ -175,7 +182,7 @@ func (p *printed) Write(data []byte) (int, error) {
 
 func commandFailed(why string) error {
 	return agent.Errorf(agent.KindLocked, "the secrets are locked, and passphrase_command failed: %s", why).
-		WithHint("run it in a terminal, and see `passphrase_command` in the config")
+		WithHint("run it in a terminal, and see `passphrase_command` in the config; without it: cogtok unlock --passphrase-stdin")
 }
 
 // unlockByPerson asks; for a new passphrase twice.
@@ -198,7 +205,7 @@ func unlockByPerson(ctx context.Context, lock store.Lock, j *job) error {
 			return lockError(err)
 		}
 		if try == passphraseTries {
-			return agent.Errorf(agent.KindLocked, "the secrets are locked, and the passphrase was not given").
+			return agent.Errorf(agent.KindLocked, "the secrets are locked: the passphrase was wrong %d times", passphraseTries).
 				WithHint("run the command again")
 		}
 	}
