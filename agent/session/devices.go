@@ -159,6 +159,9 @@ func (k *Keeper) signedInGrant(ctx context.Context, c agent.Caller, profile stri
 	}
 	s := k.session(p)
 	h, _, err := s.find(ctx, c, p, wanted{kind: agent.TypeAccess, sessionOnly: true})
+	if locked := k.lock.refuses(); locked != nil { // meanwhile
+		err = locked
+	}
 	if err != nil {
 		return p, Grant{}, named(p, err)
 	}

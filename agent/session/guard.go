@@ -33,7 +33,6 @@ type guardFile struct {
 	Version   int                   `json:"version"` // 1
 	Users     map[string]*userTries `json:"users,omitempty"`
 	SignedOut map[string]time.Time  `json:"signed_out,omitempty"` // by session.key: logged out, and not in again
-	Locked    time.Time             `json:"locked,omitzero"`      // since when the agent is; zero: it isn't
 	// Lost is when the file was found damaged: what was tried before that isn't
 	// known.
 	Lost time.Time `json:"lost,omitzero"`
@@ -213,29 +212,18 @@ func (g *guard) setSignedOut(session string, out bool) error {
 	})
 }
 
-// locked reports whether the user has locked the agent.
-func (g *guard) locked() bool {
-	f, err := g.read()
-	return err == nil && !f.Locked.IsZero()
-}
-
-// setLocked notes that the user has locked the agent, or unlocked it.
-func (g *guard) setLocked(locked bool) error {
-	return g.change(func(f *guardFile) error {
-		f.Locked = time.Time{}
-		if locked {
-			f.Locked = g.wall().UTC()
-		}
-		return nil
-	})
-}
-
 // guardTimeout is how long a change waits for another agent of the user.
 const guardTimeout = time.Second
 
 // change changes the file and writes it. When do fails nothing is written, and
 // what can't be read or written is an error: then nothing is to be tried.
 func (g *guard) change(do func(*guardFile) error) error {
+	return g.inTime(func() error { return g.changeNow(do) })
+}
+
+// inTime does work on the disk as the only one in this agent, and gives it up
+// after storeTimeout: a disk that hangs holds nobody up.
+func (g *guard) inTime(work func() error) error {
 	limit := time.NewTimer(storeTimeout)
 	defer limit.Stop()
 	select {
@@ -244,8 +232,8 @@ func (g *guard) change(do func(*guardFile) error) error {
 		return fmt.Errorf("%s is being written by others", g.path)
 	}
 	done := make(chan error, 1)
-	go func() { // a disk that hangs holds nobody up
-		err := g.changeNow(do)
+	go func() {
+		err := work()
 		<-g.turn
 		done <- err
 	}()
@@ -304,6 +292,9 @@ var errDamaged = errors.New("the counts of sign-ins are damaged")
 // read returns the file as it is now: another agent of the user may count in
 // it too. It fails with errDamaged, or when the file can't be read.
 func (g *guard) read() (*guardFile, error) {
+	if info, err := os.Lstat(g.path); err == nil && !info.Mode().IsRegular() { // nobody waits for a pipe
+		return nil, fmt.Errorf("%s is no regular file", g.path)
+	}
 	file, err := os.Open(g.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return parseGuardFile([]byte(`{"version":1}`))

@@ -99,7 +99,7 @@ func New(cfg Config) *Keeper {
 	}
 	k.source = newSource(cfg.Load, cfg.Path, k.configChanged, k.tellConfig)
 	k.guard = newGuard(cfg.StateDir, cfg.Clock.Wall, cfg.Logf)
-	k.lock.locked.Store(k.guard.locked())
+	k.lock.locked.Store(k.mark().isThere())
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	return k
 }

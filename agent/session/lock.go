@@ -14,8 +14,8 @@ import (
 )
 
 // A lock is whether the user has locked the agent: it hands out nothing then and
-// uses nothing, until it is unlocked. The guard's file remembers it for the next
-// agent. (That `store: file` lacks its passphrase is another thing: see keyhole.)
+// uses nothing, until it is unlocked. A mark in the state directory is for the
+// next agent. (That `store: file` lacks its passphrase is another thing: see keyhole.)
 type lock struct {
 	locked  atomic.Bool
 	turn    sync.Mutex   // of locking and unlocking: held for moments
@@ -51,8 +51,7 @@ func (k *Keeper) Lock(ctx context.Context, _ agent.Caller, _ agent.None) (agent.
 		k.cfg.Logf("session: the agent is locked")
 		k.tellProfiles(agent.EventLocked)
 	}
-	if err := k.guard.setLocked(true); err != nil {
-		k.cfg.Logf("session: noting that the agent is locked: %v", err)
+	if err := k.setMark(); err != nil {
 		return agent.None{}, agent.Errorf(agent.KindStore, "the agent is locked, but that can't be noted: after its end the next one would not be").
 			WithHint("see: cogtok agent log")
 	}
@@ -105,7 +104,9 @@ func (k *Keeper) forgetAll() {
 			s.endTurn()
 		}
 	}
-	k.forgetClientSecrets()
+	if !k.isFinding() {
+		k.forgetClientSecrets()
+	}
 	k.keyTurn <- struct{}{} // whoever has it is done within storeTimeout
 	clear(k.versionKeys)
 	<-k.keyTurn
@@ -113,6 +114,16 @@ func (k *Keeper) forgetAll() {
 		v.Forget()
 	}
 	k.renewed() // has the memory collected
+}
+
+// isFinding reports whether a session needs its client secret yet, since it asks
+// for an answer that was lost. It forgets by itself when that is over.
+func (k *Keeper) isFinding() bool {
+	return slices.ContainsFunc(k.allSessions(), func(s *session) bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.finding
+	})
 }
 
 // forgetIfLocked is for who may have read a store since the agent was locked.
@@ -142,15 +153,15 @@ func (k *Keeper) Unlock(ctx context.Context, c agent.Caller, r agent.UnlockReque
 	if !k.lock.locked.Load() {
 		return agent.None{}, nil
 	}
-	if err := k.guard.setLocked(false); err != nil {
-		k.cfg.Logf("session: noting that the agent is unlocked: %v", err)
-		return agent.None{}, agent.Errorf(agent.KindStore, "the agent can't be unlocked: that can't be noted").WithHint("see: cogtok agent log")
-	}
 	k.lock.turn.Lock()
 	wasLocked := k.lock.done == done && k.lock.locked.CompareAndSwap(true, false)
 	k.lock.turn.Unlock()
 	if !wasLocked {
 		return agent.None{}, k.lock.refuses() // somebody was faster, or has locked it anew
+	}
+	if err := k.setMark(); err != nil {
+		_, _ = k.Lock(ctx, c, agent.None{})
+		return agent.None{}, agent.Errorf(agent.KindStore, "the agent can't be unlocked: that can't be noted").WithHint("see: cogtok agent log")
 	}
 	k.cfg.Logf("session: the agent is unlocked")
 	k.endPauses()
@@ -241,26 +252,43 @@ const (
 	maxGuessPause   = 5 * time.Second
 )
 
+// maxGuesses is how many passphrases wait for their turn: the last of them gets
+// it before its client takes the agent for one that hangs.
+const maxGuesses = 4
+
 // guesses lets passphrases be tried one at a time, with a pause after a wrong
 // one. They are one for the whole agent: otherwise who hangs up and connects
 // again would wait for nothing.
 type guesses struct {
+	room  chan struct{} // holds a value for each that waits
 	turn  chan struct{} // holds one value while one is tried, and in the pause after it
 	wrong int           // in a row; for who has the turn
 }
 
-func newGuesses() guesses { return guesses{turn: make(chan struct{}, 1)} }
+func newGuesses() guesses {
+	return guesses{room: make(chan struct{}, maxGuesses), turn: make(chan struct{}, 1)}
+}
+
+var errManyGuesses = agent.Errorf(agent.KindBusy, "too many passphrases are being tried").WithHint("try again in a moment")
 
 // try tries a passphrase when it is its turn.
 func (g *guesses) try(ctx context.Context, unlock func() error) error {
+	select {
+	case g.room <- struct{}{}:
+		defer func() { <-g.room }()
+	default:
+		return errManyGuesses
+	}
 	select {
 	case g.turn <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	err := unlock()
-	if !errors.Is(err, store.ErrWrongPassphrase) {
+	if err == nil {
 		g.wrong = 0
+	}
+	if !errors.Is(err, store.ErrWrongPassphrase) {
 		<-g.turn
 		return err
 	}

@@ -128,17 +128,21 @@ func TestLock(t *testing.T) {
 	})
 }
 
-// TestStaysLocked: a restart and an upgrade change nothing, whichever file is lost.
+// TestStaysLocked: a restart and an upgrade change nothing, whatever becomes of
+// other files.
 func TestStaysLocked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.start()
 		r.login(agent.Caller{})
 		r.lock()
+		if err := os.WriteFile(filepath.Join(r.dir, "attempts.json"), []byte(`{"ver`), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		r.restart()
 		_, err := r.token(agent.Caller{}, agent.TokenRequest{})
 		wantKind(t, err, agent.KindLocked)
-		if err := os.Remove(filepath.Join(r.dir, "attempts.json")); err != nil {
+		if err := os.Remove(filepath.Join(r.dir, "locked")); err != nil {
 			t.Fatal(err)
 		}
 		r.succeed()
@@ -159,13 +163,16 @@ func TestLockIsNotNoted(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.login(agent.Caller{})
-	if err := errors.Join(os.RemoveAll(filepath.Join(r.dir, "attempts.json")), os.Mkdir(filepath.Join(r.dir, "attempts.json"), 0o700)); err != nil {
+	if err := os.RemoveAll(r.dir); err != nil {
 		t.Fatal(err)
 	}
 	_, err := r.keeper.Lock(t.Context(), agent.Caller{}, agent.None{})
 	wantKind(t, err, agent.KindStore)
 	_, err = r.token(agent.Caller{}, agent.TokenRequest{})
 	wantKind(t, err, agent.KindLocked)
+	if err := os.MkdirAll(filepath.Join(r.dir, "locked", "something"), 0o700); err != nil { // which can't be removed
+		t.Fatal(err)
+	}
 	wantKind(t, r.unlock(""), agent.KindStore)
 	_, err = r.token(agent.Caller{}, agent.TokenRequest{})
 	wantKind(t, err, agent.KindLocked)
@@ -397,24 +404,30 @@ func TestGuesses(t *testing.T) {
 		var tries []time.Time
 		began := time.Now()
 		var all sync.WaitGroup
+		busy := 0
 		for range 50 {
 			all.Go(func() {
-				for range 2 {
+				for time.Since(began) < 10*time.Minute {
 					err := g.try(t.Context(), func() error {
 						mu.Lock()
 						defer mu.Unlock()
 						tries = append(tries, time.Now())
 						return fmt.Errorf("%w, no", store.ErrWrongPassphrase)
 					})
-					if !errors.Is(err, store.ErrWrongPassphrase) {
+					mu.Lock()
+					if err == errManyGuesses {
+						busy++
+					} else if !errors.Is(err, store.ErrWrongPassphrase) {
 						t.Error(err)
 					}
+					mu.Unlock()
+					time.Sleep(100 * time.Millisecond)
 				}
 			})
 		}
 		all.Wait()
-		if len(tries) != 100 {
-			t.Fatalf("%d tries", len(tries))
+		if busy == 0 {
+			t.Error("all of them could wait")
 		}
 		inAMinute := slices.IndexFunc(tries[10:], func(at time.Time) bool { return at.Sub(tries[10]) >= time.Minute })
 		if inAMinute > 12 {
@@ -438,5 +451,87 @@ func TestGuesses(t *testing.T) {
 		if err := g.try(t.Context(), func() error { return nil }); err != nil || time.Since(began) > 0 {
 			t.Errorf("after the right one: %v, after %v", err, time.Since(began))
 		}
+	})
+}
+
+// TestLockWhileAnAnswerIsLost: what Cognito may have given is asked for all the
+// same, in the time of grace. Nothing is kept in memory after that.
+func TestLockWhileAnAnswerIsLost(t *testing.T) {
+	r := newFileRig(t)
+	r.pool.rotate = true
+	r.start()
+	r.initFile()
+	r.login(agent.Caller{})
+	r.pool.set(func() { r.pool.fail = agent.Errorf(agent.KindNetwork, "the answer was lost") })
+	if _, err := r.token(agent.Caller{}, agent.TokenRequest{Force: true}); err != nil {
+		t.Fatal(err) // with the token at hand
+	}
+	r.lock()
+	_, before := r.pool.counts()
+	r.pool.set(func() { r.pool.fail = nil })
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if _, n := r.pool.counts(); n > before {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("nobody asks again")
+		}
+	}
+	if err := r.unlock(passphrase); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.token(agent.Caller{}, agent.TokenRequest{}); err != nil {
+		t.Errorf("the session is lost: %v", err)
+	}
+}
+
+// TestLockDuringASignIn: it comes to its end, and leaves nothing in memory.
+func TestLockDuringASignIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		k := r.start()
+		person := &script{answers: map[string]string{agent.PromptPassword: rightPassword}, hold: make(chan struct{}), came: make(chan struct{}, 9)}
+		got := make(chan agent.ProfileStatus, 1)
+		go func() {
+			st, err := k.Login(t.Context(), agent.Caller{Prompter: person}, agent.LoginRequest{})
+			if err != nil {
+				t.Error(err)
+			}
+			got <- st
+		}()
+		<-person.came
+		r.lock()
+		close(person.hold)
+		if st := <-got; st.State != agent.StateLocked || st.SignedInAs != "" || st.IDExpiresAt != nil {
+			t.Errorf("%+v", st)
+		}
+		synctest.Wait()
+		r.wantForgotten()
+		if err := r.unlock(""); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.token(agent.Caller{}, agent.TokenRequest{}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestLockBeforeTheDevices: they are asked for when the renewal is over, but not
+// by an agent that is locked by then.
+func TestLockBeforeTheDevices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		k := r.start()
+		r.login(agent.Caller{})
+		time.Sleep(2 * time.Hour)
+		r.pool.set(func() { r.pool.delay = 10 * time.Second })
+		got := make(chan error, 1)
+		go func() {
+			_, err := k.Devices(t.Context(), agent.Caller{}, agent.DevicesRequest{})
+			got <- err
+		}()
+		time.Sleep(time.Second)
+		r.lock()
+		wantKind(t, <-got, agent.KindLocked)
 	})
 }

@@ -109,7 +109,7 @@ func (s *session) startFindingLost(p profiles.Profile) {
 			s.tellLoss(p, s.renew(s.keeper.ctx, p, agent.TypeAccess, s.token(agent.TypeAccess)))
 		}
 		s.mu.Lock()
-		s.finding = false
+		s.finding, s.lost = false, false // it is found, or has been for too long
 		s.mu.Unlock()
 		s.keeper.forgetIfLocked()
 	})

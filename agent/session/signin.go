@@ -61,6 +61,7 @@ func (s *session) startSigningIn(ctx context.Context, c agent.Caller, p profiles
 		}
 		s.mu.Unlock()
 		try.job.finish(err)
+		s.keeper.forgetIfLocked()
 	})
 	return try, leave
 }

@@ -64,6 +64,7 @@ func dial(socket string) (fd int, err error) {
 			return fd, err
 		}
 		startlock.Wait(socket, left)
+		time.Sleep(time.Millisecond) // where a lock is free and can't be had, this doesn't spin
 	}
 }
 
