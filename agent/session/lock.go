@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/cogtok/cogtok/agent"
 	"github.com/cogtok/cogtok/profiles"
@@ -18,10 +17,11 @@ import (
 // next agent. (That `store: file` lacks its passphrase is another thing: see keyhole.)
 type lock struct {
 	locked  atomic.Bool
-	turn    sync.Mutex   // of locking and unlocking: held for moments
-	done    *job         // the forgetting that the last Lock began; nil: there was none
-	times   atomic.Int64 // it was locked
 	guesses guesses
+
+	turn  sync.Mutex // guards what follows, and the changes of locked; held for moments
+	times int        // it was locked
+	done  *job       // the last forgetting; nil: there was none
 }
 
 var errAgentLocked = agent.Errorf(agent.KindLocked, "the agent is locked").WithHint("run: cogtok unlock")
@@ -41,7 +41,7 @@ func (k *Keeper) Lock(ctx context.Context, _ agent.Caller, _ agent.None) (agent.
 	k.lock.turn.Lock()
 	isNew := k.lock.locked.CompareAndSwap(false, true)
 	if isNew {
-		k.lock.times.Add(1)
+		k.lock.times++
 		k.stopUnlocking()
 		k.lock.done = k.startForgetting()
 	}
@@ -77,9 +77,9 @@ func (k *Keeper) stopUnlocking() {
 // whileNobodyLocks unlocks a store. If the agent is locked meanwhile, the store is
 // closed again.
 func (k *Keeper) whileNobodyLocks(kind string, unlock func() error) error {
-	times := k.lock.times.Load()
+	times, _ := k.lock.state()
 	err := unlock()
-	if k.lock.times.Load() != times {
+	if now, _ := k.lock.state(); now != times {
 		k.cfg.Vaults[kind].Forget()
 		return errAgentLocked
 	}
@@ -128,37 +128,60 @@ func (k *Keeper) isFinding() bool {
 
 // forgetIfLocked is for who may have read a store since the agent was locked.
 func (k *Keeper) forgetIfLocked() {
+	k.lock.turn.Lock()
+	defer k.lock.turn.Unlock()
 	if k.lock.locked.Load() {
-		k.forgetAll()
+		k.lock.done = k.startForgetting()
 	}
 }
 
 // Unlock implements agent.Agent. It opens the stores that the profiles use: with
 // its passphrase where there is one, else by reading it once.
 func (k *Keeper) Unlock(ctx context.Context, c agent.Caller, r agent.UnlockRequest) (agent.None, error) {
-	k.lock.turn.Lock()
-	done := k.lock.done
-	k.lock.turn.Unlock()
-	if done != nil { // or a store could be open still
-		if err := done.wait(ctx, nil); err != nil {
-			return agent.None{}, err
-		}
-	}
 	k.forgetFailures()
-	for _, kind := range k.storesInUse() {
-		if err := k.openStore(ctx, c, kind, r.Passphrase); err != nil {
-			return agent.None{}, err
+	for over := false; !over; {
+		times, done := k.lock.state()
+		if done != nil { // it would close what is opened now
+			if err := done.wait(ctx, nil); err != nil {
+				return agent.None{}, err
+			}
+		}
+		for _, kind := range k.storesInUse() {
+			if err := k.openStore(ctx, c, kind, r.Passphrase); err != nil {
+				return agent.None{}, err
+			}
+		}
+		var isNew bool
+		if isNew, over = k.lock.end(times, done); isNew {
+			return k.endLock(ctx, c)
 		}
 	}
-	if !k.lock.locked.Load() {
-		return agent.None{}, nil
+	return agent.None{}, k.lock.refuses()
+}
+
+// state is how often the agent was locked, and the last forgetting.
+func (l *lock) state() (times int, done *job) {
+	l.turn.Lock()
+	defer l.turn.Unlock()
+	return l.times, l.done
+}
+
+// end unlocks the agent, unless it was locked anew since it had that state. It is
+// not over if only something was forgotten since then.
+func (l *lock) end(times int, done *job) (isNew, over bool) {
+	l.turn.Lock()
+	defer l.turn.Unlock()
+	switch {
+	case l.times != times:
+		return false, true
+	case l.done != done:
+		return false, false
 	}
-	k.lock.turn.Lock()
-	wasLocked := k.lock.done == done && k.lock.locked.CompareAndSwap(true, false)
-	k.lock.turn.Unlock()
-	if !wasLocked {
-		return agent.None{}, k.lock.refuses() // somebody was faster, or has locked it anew
-	}
+	return l.locked.CompareAndSwap(true, false), true
+}
+
+// endLock tells everybody that the agent isn't locked any more.
+func (k *Keeper) endLock(ctx context.Context, c agent.Caller) (agent.None, error) {
 	if err := k.setMark(); err != nil {
 		_, _ = k.Lock(ctx, c, agent.None{})
 		return agent.None{}, agent.Errorf(agent.KindStore, "the agent can't be unlocked: that can't be noted").WithHint("see: cogtok agent log")
@@ -244,72 +267,4 @@ func (k *Keeper) tellProfiles(event string) {
 	for _, p := range k.namesOf(func(profiles.Profile) bool { return true }) {
 		k.watchers.tell(agent.Event{Profile: p, Event: event})
 	}
-}
-
-// The pause after a wrong passphrase, twice as long each time.
-const (
-	firstGuessPause = 100 * time.Millisecond
-	maxGuessPause   = 5 * time.Second
-)
-
-// maxGuesses is how many passphrases wait for their turn: the last of them gets
-// it before its client takes the agent for one that hangs.
-const maxGuesses = 4
-
-// guesses lets passphrases be tried one at a time, with a pause after a wrong
-// one. They are one for the whole agent: otherwise who hangs up and connects
-// again would wait for nothing.
-type guesses struct {
-	room  chan struct{} // holds a value for each that waits
-	turn  chan struct{} // holds one value while one is tried, and in the pause after it
-	wrong int           // in a row; for who has the turn
-}
-
-func newGuesses() guesses {
-	return guesses{room: make(chan struct{}, maxGuesses), turn: make(chan struct{}, 1)}
-}
-
-var errManyGuesses = agent.Errorf(agent.KindBusy, "too many passphrases are being tried").WithHint("try again in a moment")
-
-// try tries a passphrase when it is its turn.
-func (g *guesses) try(ctx context.Context, unlock func() error) error {
-	select {
-	case g.room <- struct{}{}:
-		defer func() { <-g.room }()
-	default:
-		return errManyGuesses
-	}
-	select {
-	case g.turn <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	err := unlock()
-	if err == nil {
-		g.wrong = 0
-	}
-	if !errors.Is(err, store.ErrWrongPassphrase) {
-		<-g.turn
-		return err
-	}
-	pause := min(firstGuessPause<<min(g.wrong, 10), maxGuessPause)
-	g.wrong++
-	time.AfterFunc(pause, func() { <-g.turn })
-	return err
-}
-
-// A guessed is a store's lock whose passphrases are tried by turns.
-type guessed struct {
-	store.Lock
-	keeper *Keeper
-}
-
-func (k *Keeper) guessed(kind string) guessed { return guessed{k.cfg.Vaults[kind].Lock, k} }
-
-func (g guessed) Unlock(ctx context.Context, passphrase []byte) error {
-	err := g.keeper.lock.guesses.try(ctx, func() error { return g.Lock.Unlock(ctx, passphrase) })
-	if errors.Is(err, store.ErrWrongPassphrase) {
-		g.keeper.cfg.Logf("session: a wrong passphrase was given")
-	}
-	return err
 }
