@@ -220,7 +220,11 @@ func checkText(t *testing.T, e *agent.Error) {
 
 func (w *world) noMarkers(where, text string) {
 	w.t.Helper()
-	forms := []string{"marker", totpSeed, "eyJ", base64.StdEncoding.EncodeToString([]byte("marker")), hex.EncodeToString([]byte("marker"))}
+	if strings.Contains(text, "eyJ") { // in small letters an app client's id may have it
+		w.t.Errorf("a token is in %s: %s", where, text)
+		return
+	}
+	forms := []string{"marker", totpSeed, base64.StdEncoding.EncodeToString([]byte("marker")), hex.EncodeToString([]byte("marker"))}
 	for _, form := range forms {
 		if strings.Contains(strings.ToLower(text), strings.ToLower(form)) {
 			w.t.Errorf("a secret is in %s: %s", where, text)
