@@ -137,7 +137,7 @@ type starter struct {
 
 	started time.Time // when the agent that it started last has answered
 	again   time.Duration
-	lives   int // of agents that it started and that have answered "ok"
+	lives   int // of agents that it started and that have answered "ok", or were killed
 }
 
 // mayStart reports whether it is for this client to start the agent: nobody
@@ -166,6 +166,9 @@ func (s *starter) start(ctx context.Context, program string) error {
 		return agent.Errorf(agent.KindUnreachable, "the agent was started %d times and ended at once each time", s.lives)
 	}
 	isNew, err := spawn(ctx, program, s.place.arguments())
+	if err == errAgentKilled {
+		isNew, err = true, nil // which is no fault of its own: another one is started
+	}
 	// Counted from its answer: starts without a pause would leave the agent that
 	// stays no time to get ready.
 	s.started, s.again = time.Now(), min(2*s.again, startLimit/2)
@@ -194,8 +197,12 @@ func startError(ctx, limited context.Context, err error) error {
 	return said
 }
 
-// errAgentDied means that a new agent ended before it was ready.
-var errAgentDied = errors.New("it ended at once")
+// errAgentDied means that a new agent ended before it was ready, errAgentKilled
+// that somebody has killed it then.
+var (
+	errAgentDied   = errors.New("it ended at once")
+	errAgentKilled = errors.New("it was killed")
+)
 
 // readReady reads what a new agent says at the ready pipe. Both ok and busy
 // are no error: whoever holds the lock will be there. isNew says which it was.

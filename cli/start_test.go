@@ -54,6 +54,9 @@ func testAgent(args []string) int {
 	case "garbage":
 		fmt.Fprint(ready, "\x1b[2Jwhat\n")
 		return 1
+	case "killed": // by somebody else
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
 	case "mute": // says that it is ready and isn't
 		fmt.Fprint(ready, "ok\n")
 		return 0
@@ -212,6 +215,19 @@ func TestManyClientsStartOneAgent(t *testing.T) {
 	}
 }
 
+// An agent that is killed before it is ready is no reason to fail.
+func TestKilledBeforeItIsReady(t *testing.T) {
+	w := newWorld(t)
+	w.write("config.yaml", goodConfig)
+	w.write("conduct", "killed")
+	time.AfterFunc(300*time.Millisecond, func() { w.write("conduct", "") })
+	r := w.run("token", "prod")
+	defer w.stopAgent()
+	if r.code != 0 || r.stdout != "eyJ.id.sig\n" {
+		t.Error(r)
+	}
+}
+
 // A client that has the lock and does nothing, since it is stopped for instance,
 // holds the others up for a second.
 func TestStarterThatHangs(t *testing.T) {
@@ -239,6 +255,7 @@ func TestStartFailures(t *testing.T) {
 		{"garbage", result{"", "cogtok: can't start the agent: it ended at once\ncogtok: hint: see: cogtok agent log\n", 4}},
 		{"error", result{"", "cogtok: /c.yaml:3:1: unknown key\ncogtok: hint: run: cogtok profile edit\n", 2}},
 		{"hang", result{"", "cogtok: no answer within 300ms\ncogtok: hint: that is the limit of --timeout or COGTOK_TIMEOUT\n", 6}},
+		{"killed", result{"", "cogtok: the agent was started 6 times and ended at once each time\ncogtok: hint: see: cogtok agent log\n", 4}},
 		{"mute", result{"", "cogtok: no answer within 300ms\ncogtok: hint: that is the limit of --timeout or COGTOK_TIMEOUT\n", 6}},
 	} {
 		w := newWorld(t)

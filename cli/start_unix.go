@@ -33,10 +33,30 @@ func spawn(ctx context.Context, program string, args []string) (isNew bool, err 
 	if err != nil {
 		return false, err
 	}
-	go cmd.Wait() // so that one that ends leaves no zombie while this runs
+	ended := make(chan struct{})
+	go func() { // so that one that ends leaves no zombie while this runs
+		cmd.Wait()
+		close(ended)
+	}()
 	stop := context.AfterFunc(ctx, func() { ready.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
-	return readReady(ready)
+	isNew, err = readReady(ready)
+	if err == errAgentDied && wasKilled(cmd, ended) {
+		err = errAgentKilled
+	}
+	return isNew, err
+}
+
+// wasKilled reports whether a process that is about to end is one that somebody
+// has killed. Its pipes are closed first.
+func wasKilled(cmd *exec.Cmd, ended <-chan struct{}) bool {
+	select {
+	case <-ended:
+		status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
+		return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+	case <-time.After(time.Second):
+		return false
+	}
 }
 
 // keepDescriptors keeps what this process inherited beyond its standard

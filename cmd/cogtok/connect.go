@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"syscall"
 	"time"
@@ -26,20 +27,46 @@ const (
 // The system calls are made directly: package net would be a tenth of the
 // run. A blocking connect also waits where net.Dial fails at once, when many
 // clients queue up at the socket.
-func exchange(socket string, request []byte) ([]byte, bool) {
-	fd, err := dial(socket)
+//
+// An agent that hangs up without an answer was killed. Another one is started
+// then, or is there already; asking for a token twice does no harm.
+func exchange(socket string, request []byte) (line []byte, ok bool) {
+	const tries = 3
+	for range tries {
+		fd, err := dial(socket)
+		if err != nil {
+			return nil, false
+		}
+		line, err = ask(fd, request)
+		syscall.Close(fd)
+		if err != errHungUp {
+			return line, err == nil
+		}
+	}
+	return nil, false
+}
+
+// ask sends a line on a connection, if it is this user's agent that listens at
+// its other end, and returns the line that comes back.
+func ask(fd int, request []byte) ([]byte, error) {
+	uid, err := listenerUID(fd)
+	if err == nil && uid != os.Geteuid() {
+		err = errStranger
+	}
+	if err == nil {
+		err = send(fd, request)
+	}
 	if err != nil {
-		return nil, false
-	}
-	defer syscall.Close(fd)
-	if uid, err := listenerUID(fd); err != nil || uid != os.Geteuid() {
-		return nil, false
-	}
-	if !send(fd, request) {
-		return nil, false
+		return nil, err
 	}
 	return receive(fd, time.Now().Add(replyLimit))
 }
+
+var (
+	errStranger = errors.New("another user listens")
+	errHungUp   = errors.New("the agent hung up without an answer")
+	errNoAnswer = errors.New("there was no answer in time, or a part of one")
+)
 
 // dial connects to the agent. Of many clients that find none one takes the lock
 // and fails, to start it as the full client, which still has the lock then. The
@@ -96,46 +123,50 @@ func connect(fd int, socket string) error {
 	return err
 }
 
-func send(fd int, line []byte) bool {
+func send(fd int, line []byte) error {
 	for len(line) > 0 {
 		n, err := syscall.Write(fd, line)
-		if err == syscall.EINTR {
-			continue
+		switch err {
+		case nil:
+			line = line[n:]
+		case syscall.EINTR:
+		case syscall.EPIPE, syscall.ECONNRESET:
+			return errHungUp
+		default:
+			return err
 		}
-		if err != nil {
-			return false
-		}
-		line = line[n:]
 	}
-	return true
+	return nil
 }
 
 // receive reads up to the end of a line. What follows it, if anything, is kept
 // for readReply to stumble over: one answer was asked for.
-func receive(fd int, deadline time.Time) ([]byte, bool) {
+func receive(fd int, deadline time.Time) ([]byte, error) {
 	line := make([]byte, 0, 16<<10)
 	for len(line) < maxReply {
 		left := time.Until(deadline)
 		if left < time.Millisecond || // which might round to 0: no limit
 			setLimit(fd, syscall.SO_RCVTIMEO, left) != nil {
-			return nil, false
+			return nil, errNoAnswer
 		}
 		if len(line) == cap(line) {
 			line = append(line, 0)[:len(line)]
 		}
 		n, err := syscall.Read(fd, line[len(line):cap(line)])
-		if err == syscall.EINTR {
+		switch {
+		case err == syscall.EINTR:
 			continue
-		}
-		if err != nil || n == 0 {
-			return nil, false
+		case len(line) == 0 && (err == nil && n == 0 || err == syscall.ECONNRESET):
+			return nil, errHungUp
+		case err != nil || n == 0:
+			return nil, errNoAnswer
 		}
 		line = line[:len(line)+n]
 		if hasNewline(line[len(line)-n:]) {
-			return line, true
+			return line, nil
 		}
 	}
-	return nil, false
+	return nil, errNoAnswer
 }
 
 func hasNewline(text []byte) bool {

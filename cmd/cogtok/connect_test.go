@@ -37,7 +37,7 @@ func TestReceiveEnds(t *testing.T) {
 			// It must not write on when the number of its socket is another test's.
 			defer func() { syscall.Shutdown(client, syscall.SHUT_RDWR); <-ended }()
 			start := time.Now()
-			if line, ok := receive(client, start.Add(limit)); ok {
+			if line, err := receive(client, start.Add(limit)); err != errNoAnswer {
 				t.Errorf("received %q", line)
 			}
 			if took := time.Since(start); took < limit/2 || took > limit+2*time.Second {
@@ -63,9 +63,9 @@ func TestReceive(t *testing.T) {
 		syscall.Write(agent, []byte(long))
 		syscall.Write(agent, []byte("\n"))
 	}()
-	line, ok := receive(client, time.Now().Add(10*time.Second))
-	if !ok || string(line) != long+"\n" {
-		t.Errorf("received %d bytes, %v, want %d", len(line), ok, len(long)+1)
+	line, err := receive(client, time.Now().Add(10*time.Second))
+	if err != nil || string(line) != long+"\n" {
+		t.Errorf("received %d bytes, %v, want %d", len(line), err, len(long)+1)
 	}
 }
 

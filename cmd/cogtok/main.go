@@ -17,7 +17,7 @@ func main() {
 	refuseInspection()
 	args := os.Args[1:]
 	if c, ok := parse(args, os.Environ()); ok {
-		r, ok := ask(c.socket, c.request())
+		r, ok := token(c.socket, c.request())
 		if ok {
 			os.Exit(c.print(r))
 		}
@@ -28,10 +28,10 @@ func main() {
 	os.Exit(handOver(args))
 }
 
-// ask sends the request to the agent at the socket. It is false when what came
+// token sends the request to the agent at the socket. It is false when what came
 // back, if anything, isn't a token: the full client then tells the user why. It
 // is given an error that is final, so that nothing is tried a second time.
-func ask(socket string, request []byte) (reply, bool) {
+func token(socket string, request []byte) (reply, bool) {
 	line, ok := exchange(socket, request)
 	if !ok {
 		return reply{}, false

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -390,6 +391,26 @@ func TestWaitsForAStart(t *testing.T) {
 	in.cogtok("token", "prod").wantFull(t, "token", "prod")
 	if took := time.Since(begin); took < startLimit || took > startLimit+2*time.Second {
 		t.Errorf("it waited for %v", took)
+	}
+}
+
+// An agent that is killed in the middle of a call is no reason to become the full
+// client. But one that always hangs up is.
+func TestAsksAgain(t *testing.T) {
+	in := install(t)
+	var calls atomic.Int32
+	in.agent(func(conn net.Conn, _ string) {
+		if calls.Add(1) > 2 {
+			conn.Write([]byte(answer))
+		}
+	})
+	in.cogtok("token", "prod").want(t, "eyJ.a.b\n", "", 0)
+	in = install(t)
+	calls.Store(-10)
+	in.agent(func(conn net.Conn, _ string) { calls.Add(1) })
+	in.cogtok("token", "prod").wantFull(t, "token", "prod")
+	if n := calls.Load() + 10; n != 3 {
+		t.Errorf("asked %d times", n)
 	}
 }
 

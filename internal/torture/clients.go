@@ -26,7 +26,13 @@ type Figures struct {
 	Busy   int           `json:"busy"`  // were told that the agent is busy, where that isn't a failure
 	Worst  time.Duration `json:"worst"` // the longest that a call took
 	Errors []string      `json:"errors"`
-	took   spread        // of the clients of this process
+	took   spread
+}
+
+// seen are Figures as a process of clients hands them over.
+type seen struct {
+	Figures
+	Took spread `json:"took"`
 }
 
 // add adds what others saw.
@@ -62,10 +68,14 @@ const childVariable = "COGTOK_TORTURE_SOCKET"
 // of one, those that are just being closed included.
 const perProcess = 20
 
+// startsPerProcess is how many programs a process starts at once: while it does,
+// it can't see one that ends.
+const startsPerProcess = 5
+
 // roles are what the clients of a process can be. Each says ready when its
-// clients are there, and ends when stop does.
+// clients are there, and ends when stop does, or begins then.
 var roles = map[string]func(stop context.Context, socket string, clients int, ready func()) Figures{
-	"loop": loopAll, "hold": holdAll, "slow": slowAll,
+	"loop": loopAll, "hold": holdAll, "slow": slowAll, "start": startAll,
 }
 
 // Child runs the clients of a rig and ends, if this process was started for
@@ -81,8 +91,8 @@ func Child() {
 		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the rig
 		cancel()
 	}()
-	seen := roles[os.Args[1]](stop, socket, clients, func() { fmt.Println("ready") })
-	_ = json.NewEncoder(os.Stdout).Encode(seen)
+	f := roles[os.Args[1]](stop, socket, clients, func() { fmt.Println("ready") })
+	_ = json.NewEncoder(os.Stdout).Encode(seen{f, f.took})
 	os.Exit(0)
 }
 
@@ -189,12 +199,13 @@ func (c crowd) end() (sum Figures, err error) {
 		m.in.Close()
 	}
 	for _, m := range c {
-		var f Figures
-		said := json.NewDecoder(m.out).Decode(&f)
+		var s seen
+		said := json.NewDecoder(m.out).Decode(&s)
 		if e := errors.Join(said, m.cmd.Wait()); e != nil {
 			err = e
 		}
-		sum.add(f)
+		s.Figures.took = s.Took
+		sum.add(s.Figures)
 	}
 	return sum, err
 }

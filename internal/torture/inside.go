@@ -76,7 +76,7 @@ func newInside(ctx context.Context, kind string, client userpool.Client) (*insid
 	}
 	in.config = session.Config{
 		Load: func() (profiles.Config, error) { return profiles.Load(path) }, Path: path, StateDir: dir,
-		Provider: cognito.New(cognito.Config{Now: in.wall, TryTimeout: 2 * time.Second, CallTimeout: 4 * time.Second}),
+		Provider: cognito.New(cognito.Config{Now: in.wall}),
 		Vaults:   map[string]store.Vault{kind: v},
 		Clock:    session.Clock{Wall: in.wall, Boot: in.sinceBoot},
 	}

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -43,6 +44,10 @@ func Start(ctx context.Context, programs string, clients, rounds int) (f StartFi
 		if err != nil {
 			return f, err
 		}
+		crowd, err := gather(ctx, w.Socket, "start", clients, startsPerProcess)
+		if err != nil {
+			return f, err
+		}
 		var killed error
 		killing := make(chan struct{})
 		go func() {
@@ -52,11 +57,10 @@ func Start(ctx context.Context, programs string, clients, rounds int) (f StartFi
 				killed = w.kill(&f)
 			}
 		}()
-		seen := w.atOnce(ctx, clients)
+		seen, last := crowd.end() // which is when they begin
 		<-killing
 		f.Figures.add(seen)
-		var last error
-		if round%4 == 1 { // the kill may have come when all had their tokens
+		if round%4 == 1 && last == nil { // the kill may have come when all had their tokens
 			_, last = w.Run(ctx, "", "token", "prod")
 		}
 		if err := errors.Join(killed, last, w.oneAgent()); err != nil {
@@ -91,19 +95,18 @@ func (w *World) oneAgent() error {
 	return fmt.Errorf("%d agents run: %v", len(pids), pids)
 }
 
-// atOnce has so many processes ask for a token at the same time. A client's time
-// begins when it runs: that so many are started by one program, one after
-// another, is the rig's own affair.
-func (w *World) atOnce(ctx context.Context, clients int) Figures {
+// startAll has clients run `cogtok token prod` when stop ends.
+func startAll(stop context.Context, socket string, clients int, ready func()) Figures {
+	home := filepath.Dir(filepath.Dir(filepath.Dir(socket))) // as in NewWorld
+	ready()
+	<-stop.Done()
 	return together(clients, func(int) (f Figures) {
-		cmd := w.Command(ctx, "cogtok", "token", "prod")
+		cmd := exec.Command(filepath.Join(home, "bin", "cogtok"), "token", "prod")
 		var errOut bytes.Buffer
-		cmd.Stderr = &errOut
-		err := cmd.Start()
+		cmd.Env, cmd.Dir, cmd.Stderr = environment(home), home, &errOut
+		detach(cmd)
 		began := time.Now()
-		if err == nil {
-			err = cmd.Wait()
-		}
+		err := cmd.Run()
 		if err != nil {
 			err = fmt.Errorf("%w: %s", err, bytes.TrimSpace(errOut.Bytes()))
 		}
