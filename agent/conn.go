@@ -148,6 +148,9 @@ func (c *conn) end() {
 // leave is the end: nobody reads, and no call runs.
 func (c *conn) leave() {
 	c.door.forget(c)
+	if c.toPark && c.nc.SetDeadline(time.Time{}) != nil {
+		c.toPark = false // it was closed: the client hasn't taken an answer
+	}
 	if !c.toPark {
 		c.nc.Close()
 	}

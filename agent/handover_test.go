@@ -225,3 +225,21 @@ func TestUnreadTwice(t *testing.T) {
 		defer p.nc.Close()
 	}
 }
+
+// TestClosedIsNotParked: a connection that was closed, since its client hasn't
+// taken an answer, is no reason to put a handover off.
+func TestClosedIsNotParked(t *testing.T) {
+	for _, closed := range []bool{false, true} {
+		_, nc := net.Pipe()
+		if closed {
+			nc.Close()
+		}
+		var open bool
+		d := &door{server: &Server{}}
+		c := &conn{Parked: Parked{nc: nc}, door: d, toPark: true, left: func(_ Parked, isOpen bool) { open = isOpen }}
+		c.leave()
+		if open == closed {
+			t.Errorf("closed %t, parked %t", closed, open)
+		}
+	}
+}
