@@ -149,7 +149,7 @@ func (k *Keeper) legacy() (legacy, error) {
 	for key, secret := range k.clientSecrets {
 		l.ClientSecrets[key] = secret.Reveal()
 	}
-	l.CodeSteps, l.Locked = maps.Clone(k.codeSteps), k.lock.locked.Load()
+	l.CodeSteps, l.Locked = maps.Clone(k.codeSteps), k.lock.isLocked()
 	l.Hooks = k.hooks.legacy()
 	for kind, v := range k.cfg.Vaults {
 		l.Stores[kind] = map[string][]byte{}

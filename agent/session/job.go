@@ -96,6 +96,15 @@ func (j *job) wait(ctx context.Context, prompter agent.Prompter) error {
 // errSomebodyElse means that a job waits for a person who is another caller's.
 var errSomebodyElse = agent.Errorf(agent.KindLoginRequired, "sign-in needed: somebody is being asked for it at this moment")
 
+// tellWhoWaits tells a person who waits that the job asks another one, and for what.
+func (j *job) tellWhoWaits(ctx context.Context, c agent.Caller, what, profile string) {
+	if c.Prompter == nil || !j.isAsking() {
+		return
+	}
+	text := "Somebody is being asked for " + what + " already, in another terminal perhaps. Waiting for that…"
+	_, _ = c.Prompter.Ask(ctx, agent.Prompt{Kind: agent.PromptNotice, Text: text, Profile: profile})
+}
+
 // Ask makes a job the prompter of its own work. It asks one person at a time;
 // if that one hangs up, the question goes to the next.
 func (j *job) Ask(ctx context.Context, q agent.Prompt) (agent.Secret, error) {

@@ -253,7 +253,7 @@ func (k *Keeper) endPauses() {
 // Version implements agent.Agent.
 func (k *Keeper) Version(context.Context, agent.Caller, agent.None) (agent.Version, error) {
 	v := k.cfg.Version
-	v.Locked = k.lock.locked.Load()
+	v.Locked = k.lock.isLocked()
 	return v, nil
 }
 

@@ -26,9 +26,11 @@ type lock struct {
 
 var errAgentLocked = agent.Errorf(agent.KindLocked, "the agent is locked").WithHint("run: cogtok unlock")
 
+func (l *lock) isLocked() bool { return l.locked.Load() }
+
 // refuses is the error for who wants something of an agent that is locked.
 func (l *lock) refuses() error {
-	if l.locked.Load() {
+	if l.isLocked() {
 		return errAgentLocked
 	}
 	return nil
@@ -49,7 +51,7 @@ func (k *Keeper) Lock(ctx context.Context, _ agent.Caller, _ agent.None) (agent.
 	k.lock.turn.Unlock()
 	if isNew {
 		k.cfg.Logf("session: the agent is locked")
-		k.tellProfiles(agent.EventLocked)
+		k.tellThose(everyProfile, agent.EventLocked)
 	}
 	if err := k.setMark(); err != nil {
 		return agent.None{}, agent.Errorf(agent.KindStore, "the agent is locked, but that can't be noted: after its end the next one would not be").
@@ -130,7 +132,7 @@ func (k *Keeper) isFinding() bool {
 func (k *Keeper) forgetIfLocked() {
 	k.lock.turn.Lock()
 	defer k.lock.turn.Unlock()
-	if k.lock.locked.Load() {
+	if k.lock.isLocked() {
 		k.lock.done = k.startForgetting()
 	}
 }
@@ -188,7 +190,7 @@ func (k *Keeper) endLock(ctx context.Context, c agent.Caller) (agent.None, error
 	}
 	k.cfg.Logf("session: the agent is unlocked")
 	k.endPauses()
-	k.tellProfiles(agent.EventUnlocked)
+	k.tellThose(everyProfile, agent.EventUnlocked)
 	return agent.None{}, nil
 }
 
@@ -221,7 +223,7 @@ func (k *Keeper) openStore(ctx context.Context, c agent.Caller, kind string, pas
 		return k.readStore(ctx, kind)
 	case !passphrase.Empty():
 		return k.unlockWith(ctx, kind, passphrase)
-	case lock.Locked() || k.lock.locked.Load():
+	case lock.Locked() || k.lock.isLocked():
 		return k.unlockStore(ctx, c, kind)
 	}
 	return nil
@@ -244,8 +246,8 @@ func (k *Keeper) unlockWith(ctx context.Context, kind string, passphrase agent.S
 // tellUnlocked tells that a store has its passphrase, unless the agent is locked
 // still: then nothing can be had yet.
 func (k *Keeper) tellUnlocked(kind string) {
-	if !k.lock.locked.Load() {
-		k.tellStore(kind, agent.EventUnlocked)
+	if !k.lock.isLocked() {
+		k.tellThose(func(p profiles.Profile) bool { return p.Store == kind }, agent.EventUnlocked)
 	}
 }
 
@@ -257,14 +259,4 @@ func (k *Keeper) readStore(ctx context.Context, kind string) error {
 		return k.storeError(kind, err)
 	}
 	return nil
-}
-
-// tellProfiles tells of an event of every profile.
-func (k *Keeper) tellProfiles(event string) {
-	if k.watchers.none() {
-		return
-	}
-	for _, p := range k.namesOf(func(profiles.Profile) bool { return true }) {
-		k.watchers.tell(agent.Event{Profile: p, Event: event})
-	}
 }

@@ -48,7 +48,7 @@ func (m lockMark) make() error {
 // setMark makes the mark say what is so. Marks are set one after another, so the
 // last one says it too.
 func (k *Keeper) setMark() error {
-	err := k.guard.inTime(func() error { return k.mark().set(k.lock.locked.Load()) })
+	err := k.guard.inTime(func() error { return k.mark().set(k.lock.isLocked()) })
 	if err != nil {
 		k.cfg.Logf("session: noting whether the agent is locked: %v", err)
 	}

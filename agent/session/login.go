@@ -55,10 +55,7 @@ func (s *session) login(ctx context.Context, c agent.Caller, p profiles.Profile,
 			return try, try.job.wait(ctx, c.Prompter)
 		}
 		s.mu.Unlock()
-		if c.Prompter != nil && j.isAsking() {
-			text := "Somebody is being asked for this sign-in already, in another terminal perhaps. Waiting for that…"
-			_, _ = c.Prompter.Ask(ctx, agent.Prompt{Kind: agent.PromptNotice, Text: text, Profile: p.Name})
-		}
+		j.tellWhoWaits(ctx, c, "this sign-in", p.Name)
 		err := waitJoined(ctx, c, j)
 		switch {
 		case ctx.Err() != nil:

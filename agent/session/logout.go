@@ -66,14 +66,8 @@ func (k *Keeper) Logout(ctx context.Context, c agent.Caller, r agent.LogoutReque
 }
 
 // sharing are the other profiles with the same session, in the order of the file.
-func (k *Keeper) sharing(p profiles.Profile) (names []string) {
-	config := k.source.current()
-	for _, name := range config.Names {
-		if name != p.Name && sessionKey(config.Profiles[name]) == sessionKey(p) {
-			names = append(names, name)
-		}
-	}
-	return names
+func (k *Keeper) sharing(p profiles.Profile) []string {
+	return k.namesOf(func(other profiles.Profile) bool { return other.Name != p.Name && sessionKey(other) == sessionKey(p) })
 }
 
 // inherited says which secrets the profile goes on having from those that it

@@ -84,7 +84,7 @@ func (s *session) takeTurn(ctx context.Context) error {
 // endTurn gives the turn back. What came in while the agent was being locked
 // goes.
 func (s *session) endTurn() {
-	if s.keeper.lock.locked.Load() {
+	if s.keeper.lock.isLocked() {
 		s.forget()
 	}
 	<-s.turn

@@ -21,7 +21,7 @@ func (k *Keeper) Status(ctx context.Context, _ agent.Caller, r agent.StatusReque
 	k.loadAll(ctx, list)
 	config, broken := k.source.check()
 	status := agent.Status{
-		Version: 1, Default: config.Default, Config: k.cfg.Path, Profiles: []agent.ProfileStatus{}, Locked: k.lock.locked.Load(),
+		Version: 1, Default: config.Default, Config: k.cfg.Path, Profiles: []agent.ProfileStatus{}, Locked: k.lock.isLocked(),
 	}
 	if broken != nil {
 		status.ConfigError = agent.AsError(configError(broken)).Message
@@ -39,7 +39,7 @@ func (k *Keeper) loadAll(ctx context.Context, list []profiles.Profile) {
 	var all sync.WaitGroup
 	for _, p := range list {
 		s := k.session(p)
-		if s.isLoaded() || k.locked(p) || k.lock.locked.Load() {
+		if s.isLoaded() || k.storeLocked(p) || k.lock.isLocked() {
 			continue
 		}
 		all.Go(func() {
@@ -61,7 +61,7 @@ func (s *session) isLoaded() bool {
 	return s.loaded
 }
 
-func (k *Keeper) locked(p profiles.Profile) bool {
+func (k *Keeper) storeLocked(p profiles.Profile) bool {
 	lock := k.cfg.Vaults[p.Store].Lock
 	return lock != nil && lock.Locked()
 }
@@ -81,7 +81,7 @@ func (k *Keeper) statusOf(p profiles.Profile) agent.ProfileStatus {
 	now, out := k.now(), k.guard.signedOut(s.key())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st.State = s.state(p, k.locked(p), out)
+	st.State = s.state(p, k.storeLocked(p), out)
 	st.Subject = s.record.Subject
 	st.Unpersisted = s.unsaved != nil
 	if st.State == agent.StateSignedIn {
@@ -94,7 +94,7 @@ func (k *Keeper) statusOf(p profiles.Profile) agent.ProfileStatus {
 	st.IDExpiresAt = expiry(s.tokens[agent.TypeID], now)
 	st.AccessExpiresAt = expiry(s.tokens[agent.TypeAccess], now)
 	switch {
-	case k.lock.locked.Load():
+	case k.lock.isLocked():
 		st.State, st.SignedInAs, st.SignedInAt = agent.StateLocked, "", nil
 	case s.problem != nil:
 		st.Problem = strings.TrimPrefix(agent.AsError(s.problem).Message, "profile "+p.Name+": ")

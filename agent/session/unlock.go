@@ -68,8 +68,8 @@ func (k *Keeper) unlockStore(ctx context.Context, c agent.Caller, kind string) e
 	leave := j.join(ctx, c.Prompter)
 	k.mu.Unlock()
 	defer leave()
-	if !isNew && c.Prompter != nil && j.isAsking() {
-		_, _ = c.Prompter.Ask(ctx, agent.Prompt{Kind: agent.PromptNotice, Text: "Somebody is being asked for the passphrase already, in another terminal perhaps. Waiting for that…"})
+	if !isNew {
+		j.tellWhoWaits(ctx, c, "the passphrase", "")
 	}
 	if err := j.wait(ctx, c.Prompter); !errors.Is(err, errSomebodyElse) {
 		return err

@@ -200,15 +200,17 @@ func (s *session) tellTokens(event string) {
 	s.tell(e)
 }
 
-// tellStore tells of an event of each profile with that store.
-func (k *Keeper) tellStore(store, event string) {
+// tellThose tells of an event of each profile that is meant.
+func (k *Keeper) tellThose(meant func(profiles.Profile) bool, event string) {
 	if k.watchers.none() {
 		return
 	}
-	for _, p := range k.namesOf(func(p profiles.Profile) bool { return p.Store == store }) {
+	for _, p := range k.namesOf(meant) {
 		k.watchers.tell(agent.Event{Profile: p, Event: event})
 	}
 }
+
+func everyProfile(profiles.Profile) bool { return true }
 
 // tellConfig tells that the config was read; err is why it isn't in force.
 func (k *Keeper) tellConfig(err error) {
